@@ -1,0 +1,95 @@
+"""Coalitions of players, and walks through nested coalitions.
+
+A walk starts at one coalition and adds players one at a time. A walk of length zero is a
+single coalition, a walk of length one is a marginal `(i, S)`, and a full permutation is a
+walk from the empty coalition through every player. Everything that skdvl evaluates is a
+batch of walks, so samplers, utilities and strategies need no other word for "sample".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_CELLS = 2**22
+"""Most entries of one boolean coalition matrix; it bounds the memory of every block."""
+
+
+@dataclass(frozen=True)
+class Walks:
+    """A batch of B walks of length L over n players.
+
+    Attributes
+    ----------
+    start : ndarray of bool of shape (B, n)
+        Where each walk begins.
+    order : ndarray of int of shape (B, L)
+        The players added, in order; none of them is in `start`.
+    group : int, default=1
+        How many consecutive walks were drawn together and are not independent, such as a
+        permutation and its reverse. The mean over a group is one independent observation,
+        so standard errors stay honest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.coalitions import Walks
+    >>> walks = Walks(np.zeros((1, 3), dtype=bool), np.array([[2, 0, 1]]))
+    >>> walks.masks()[0].astype(int)
+    array([[0, 0, 0],
+           [0, 0, 1],
+           [1, 0, 1],
+           [1, 1, 1]])
+    """
+
+    start: np.ndarray
+    order: np.ndarray
+    group: int = 1
+
+    def __len__(self):
+        return len(self.start)
+
+    @property
+    def length(self):
+        """Number of players that each walk adds."""
+        return self.order.shape[1]
+
+    @property
+    def n_players(self):
+        """Number of players of the game."""
+        return self.start.shape[1]
+
+    @property
+    def sizes(self):
+        """Size of every coalition met on the way, of shape (B, L + 1)."""
+        return np.count_nonzero(self.start, axis=1)[:, None] + np.arange(self.length + 1)
+
+    def masks(self, first=0, last=None):
+        """Coalitions met at the steps `first` to `last - 1`, of shape (B, last - first, n).
+
+        Step 0 is `start`, step L the end. Only the steps asked for are built, so that a walk
+        through n = 100 000 players never becomes an n x n matrix.
+        """
+        last = self.length + 1 if last is None else last
+        joins = np.where(self.start, -1, self.length)  # the step after which a player is in
+        np.put_along_axis(joins, self.order, np.arange(self.length)[None, :], axis=1)
+        return joins[:, None, :] < np.arange(first, last)[None, :, None]
+
+    def rows(self, first, last):
+        """Return the walks `first` to `last - 1` of this batch."""
+        return Walks(self.start[first:last], self.order[first:last], self.group)
+
+
+def draws_per_round(n, at_most):
+    """How many coalitions of n players one round draws: `at_most`, or what memory allows."""
+    return int(np.clip(MAX_CELLS // n, 1, at_most))
+
+
+def random_subsets(rng, sizes, n):
+    """Uniform subsets of n players with the given sizes, as a boolean matrix."""
+    return rng.permuted(np.arange(n) < np.asarray(sizes)[:, None], axis=1)
+
+
+def bernoulli_subsets(rng, probabilities, n):
+    """Subsets in which every one of n players is present with the given probabilities."""
+    noise = rng.random((len(probabilities), n), dtype=np.float32)
+    return noise < np.asarray(probabilities, dtype=np.float32)[:, None]

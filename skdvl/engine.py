@@ -1,0 +1,98 @@
+"""The one loop: draw a round, score it, fold it in, ask whether to stop."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from .evaluation import evaluate
+from .run import Run
+from .samplers.base import IndexSampler, Round
+from .stopping import StoppingRule
+from .strategies.base import Estimate, EvaluationStrategy
+from .truncation import Truncation
+from .utilities.base import Utility
+
+
+@dataclass(frozen=True)
+class Game:
+    """A utility and the strategy that values its players.
+
+    Attributes
+    ----------
+    utility : Utility
+    strategy : EvaluationStrategy
+    players : ndarray of int
+        Which players of the run these are: with several folds, each fold is a game among those
+        that it trains on.
+    """
+
+    utility: Utility
+    strategy: EvaluationStrategy
+    players: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the games of a run are played.
+
+    Attributes
+    ----------
+    sampler : IndexSampler
+    stopping : StoppingRule
+    truncation : Truncation or None
+    """
+
+    sampler: IndexSampler
+    stopping: StoppingRule
+    truncation: Truncation | None = None
+
+
+def run_rounds(games, rules, run: Run, *, n_jobs=None):
+    """Yield the run after every round, until it is complete.
+
+    Round t of game g draws from a generator seeded by (seed, t, g) alone, so a run that goes
+    on from a checkpoint draws what the uninterrupted run would have drawn. Sums are folded in
+    the order of the games into copies: a round counts whole, or not at all.
+    """
+    ends = [rules.sampler.n_rounds(len(game.players)) for game in games]
+    while rules.stopping.completion(run) < 1:
+        t, began = run.n_rounds, perf_counter()
+        live = [g for g, end in enumerate(ends) if end is None or t < end]
+        if not live:
+            return
+        rngs = [np.random.default_rng([run.seed, t, g]) for g in live]
+        batches = [
+            rules.sampler.draw(Round(t, len(games[g].players), rng))
+            for g, rng in zip(live, rngs, strict=True)
+        ]
+        scored = evaluate(
+            [games[g].utility for g in live], batches, truncation=rules.truncation, n_jobs=n_jobs
+        )
+        tallies = list(run.tallies)
+        for g, walks, scores in zip(live, batches, scored.scores, strict=True):
+            tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
+            games[g].strategy.fold(tallies[g], walks, scores)
+        estimate = pool(games, tallies, len(run.values))
+        run = run.after(
+            tallies, estimate, scored.n_evaluations, scored.failures, perf_counter() - began
+        )
+        yield run
+
+
+def pool(games, tallies, n_players):
+    """Mean of each player's values over the games that it plays in."""
+    estimates = [game.strategy.estimate(tally) for game, tally in zip(games, tallies, strict=True)]
+    if len(games) == 1 and len(games[0].players) == n_players:
+        return estimates[0]
+    total, variance = np.zeros(n_players), np.zeros(n_players)
+    known, counts = np.zeros(n_players, dtype=np.int64), np.zeros(n_players, dtype=np.int64)
+    for game, estimate in zip(games, estimates, strict=True):
+        total[game.players] += np.nan_to_num(estimate.values)
+        variance[game.players] += estimate.stderr**2
+        known[game.players] += ~np.isnan(estimate.values)
+        counts[game.players] += estimate.counts
+    values = np.divide(total, known, out=np.full(n_players, np.nan), where=known > 0)
+    stderr = np.sqrt(variance) / np.maximum(known, 1)
+    stderr[known == 0] = np.inf
+    return Estimate(values, stderr, counts)

@@ -1,0 +1,127 @@
+"""The whole state of a fit in progress: plain numbers and arrays, no objects.
+
+Because a draw depends on the seed and the round alone, these arrays are all that is needed to
+go on: a run that is saved, loaded and continued ends with the bits of one that never stopped.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .checkpoint import read_arrays, write_arrays
+
+_COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a fit knows after `n_rounds` rounds.
+
+    Attributes
+    ----------
+    tallies : list of dict of str to ndarray
+        The strategy's running sums, one dict for each game (one validation set, or one fold).
+    values, stderr, counts : ndarray of shape (n_players,)
+        Estimates, their standard errors (inf where unknown, 0 where exact) and the number of
+        scores behind each. A player that no draw has met yet has the value NaN.
+    n_rounds, n_evaluations, n_failed : int
+        Rounds, scored coalitions, and scored coalitions that could not be fitted.
+    elapsed : float
+        Seconds spent, over all sessions.
+    seed : int
+        Seed of all draws.
+    recent : ndarray of shape (<= window, n_players)
+        Values after each of the last rounds, newest last; stopping rules look back here.
+    history : list of ndarray of shape (n_players,), or None
+        Values after every round, if asked for.
+    failure : str
+        The first coalition of this session that could not be fitted, and why.
+    """
+
+    tallies: list
+    values: np.ndarray
+    stderr: np.ndarray
+    counts: np.ndarray
+    seed: int = 0
+    n_rounds: int = 0
+    n_evaluations: int = 0
+    n_failed: int = 0
+    elapsed: float = 0.0
+    window: int = 1
+    recent: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    history: list | None = None
+    failure: str = ""
+
+    @classmethod
+    def begin(cls, tallies, n_players, seed, *, window=1, store_history=False):
+        """Return a run that knows nothing yet."""
+        return cls(
+            tallies,
+            values=np.full(n_players, np.nan),
+            stderr=np.full(n_players, np.inf),
+            counts=np.zeros(n_players, dtype=np.int64),
+            seed=seed,
+            window=window,
+            recent=np.empty((0, n_players)),
+            history=[] if store_history else None,
+        )
+
+    def after(self, tallies, estimate, n_evaluations, failures, seconds):
+        """Return the run after one more round; this one stays as it is."""
+        history = self.history if self.history is None else [*self.history, estimate.values]
+        return replace(
+            self,
+            tallies=tallies,
+            values=estimate.values,
+            stderr=estimate.stderr,
+            counts=estimate.counts,
+            n_rounds=self.n_rounds + 1,
+            n_evaluations=self.n_evaluations + n_evaluations,
+            n_failed=self.n_failed + len(failures),
+            elapsed=self.elapsed + seconds,
+            recent=np.vstack([self.recent, estimate.values])[-self.window :],
+            history=history,
+            failure=failures[0] if failures and not self.failure else self.failure,
+        )
+
+    def save(self, path, fingerprint):
+        """Write the run to `path`, atomically."""
+        arrays = {name: getattr(self, name) for name in ("values", "stderr", "counts", "recent")}
+        arrays["counters"] = np.array([getattr(self, name) for name in _COUNTERS], dtype=np.int64)
+        arrays["seed"] = np.array(self.seed, dtype=np.int64)
+        arrays["elapsed"] = np.array(self.elapsed)
+        if self.history is not None:
+            arrays["history"] = np.reshape(self.history, (len(self.history), len(self.values)))
+        for game, tally in enumerate(self.tallies):
+            arrays |= {f"tally/{game}/{name}": array for name, array in tally.items()}
+        write_arrays(path, arrays, fingerprint)
+
+    @classmethod
+    def load(cls, path, fingerprint, *, window=1, store_history=False):
+        """Read a run back.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another computation, or has no history though
+            `store_history` asks for it.
+        """
+        arrays = read_arrays(path, fingerprint)
+        tallies = {}
+        for key in [key for key in arrays if key.startswith("tally/")]:
+            _, game, name = key.split("/")
+            tallies.setdefault(int(game), {})[name] = arrays.pop(key)
+        if store_history and "history" not in arrays:
+            raise ValueError(
+                f"Checkpoint {str(path)!r} was written without store_history=True, so the "
+                "values of its first rounds are not known. Remove it to begin anew."
+            )
+        return cls(
+            [tallies[game] for game in sorted(tallies)],
+            **{name: arrays[name] for name in ("values", "stderr", "counts", "recent")},
+            **dict(zip(_COUNTERS, arrays["counters"].tolist(), strict=True)),
+            seed=int(arrays["seed"]),
+            elapsed=float(arrays["elapsed"]),
+            window=window,
+            history=list(arrays["history"]) if store_history else None,
+        )

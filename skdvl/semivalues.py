@@ -1,0 +1,185 @@
+"""Semivalues: which coalition sizes count, and how much.
+
+Every semivalue is a probability distribution over the sizes 0..n-1 of the coalition that a
+player joins; marginals of one size are averaged uniformly. Nothing else distinguishes them.
+"""
+
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+
+
+class Semivalue(BaseEstimator, ABC):
+    """Base class for semivalues: write `size_pmf`, and that is all.
+
+    The value of player i is ``sum_k p[k] * mean of u(S + i) - u(S)`` over the coalitions S of
+    size k without i, where ``p = size_pmf(n)``.
+    """
+
+    _parameter_constraints: dict = {}
+
+    @abstractmethod
+    def size_pmf(self, n):
+        """Probability of each size of the coalition that a player joins.
+
+        Parameters
+        ----------
+        n : int
+            Number of players.
+
+        Returns
+        -------
+        pmf : ndarray of shape (n,)
+            Non-negative, summing to 1; entry k belongs to size k.
+        """
+
+
+class Shapley(Semivalue):
+    """All sizes alike; the only semivalue whose values sum to u(all) - u(none).
+
+    References
+    ----------
+    Shapley (1953), "A value for n-person games"; Ghorbani & Zou (2019), "Data Shapley:
+    equitable valuation of data for machine learning", arXiv:1904.02868.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import Shapley
+    >>> Shapley().size_pmf(4)
+    array([0.25, 0.25, 0.25, 0.25])
+    """
+
+    def size_pmf(self, n):
+        return np.full(n, 1 / n)
+
+
+class Banzhaf(Semivalue):
+    """All coalitions alike, or every other player present with probability `p`.
+
+    Parameters
+    ----------
+    p : float in (0, 1), default=0.5
+        Probability that each of the other players is present; 0.5 is the Banzhaf value.
+
+    References
+    ----------
+    Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine
+    learning", arXiv:2205.15466.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import Banzhaf
+    >>> Banzhaf().size_pmf(3)
+    array([0.25, 0.5 , 0.25])
+    """
+
+    _parameter_constraints = {"p": [Interval(Real, 0, 1, closed="neither")]}
+
+    def __init__(self, p=0.5):
+        self.p = p
+
+    def size_pmf(self, n):
+        return stats.binom.pmf(np.arange(n), n - 1, self.p)
+
+
+class BetaShapley(Semivalue):
+    """Beta-binomial sizes; ``alpha = beta = 1`` is Shapley.
+
+    Parameters
+    ----------
+    alpha : float, default=16.0
+        Positive; larger than `beta` favours small coalitions, where single rows matter.
+    beta : float, default=1.0
+        Positive.
+
+    References
+    ----------
+    Kwon & Zou (2022), "Beta Shapley: a unified and noise-reduced data valuation framework for
+    machine learning", arXiv:2110.14049.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import BetaShapley
+    >>> BetaShapley(alpha=2, beta=1).size_pmf(3).round(3)
+    array([0.5  , 0.333, 0.167])
+    """
+
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "beta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, alpha=16.0, beta=1.0):
+        self.alpha = alpha
+        self.beta = beta
+
+    def size_pmf(self, n):
+        # The paper weights small coalitions up with alpha; scipy counts successes, hence the order.
+        return stats.betabinom.pmf(np.arange(n), n - 1, self.beta, self.alpha)
+
+
+class LeaveOneOut(Semivalue):
+    """Only joining all the others counts.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import LeaveOneOut
+    >>> LeaveOneOut().size_pmf(3)
+    array([0., 0., 1.])
+    """
+
+    def size_pmf(self, n):
+        return np.eye(n)[n - 1]
+
+
+class DeltaShapley(Semivalue):
+    """Uniform over a band of sizes.
+
+    Parameters
+    ----------
+    lower, upper : int or float, default=0.1 and 0.5
+        First and last size of the band. An integer is a size; a float in [0, 1] is a share of
+        n - 1, rounded. Sizes above n - 1 are cut to n - 1.
+
+    References
+    ----------
+    Watson et al. (2023), "Accelerated Shapley value approximation for data evaluation",
+    arXiv:2311.05346.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import DeltaShapley
+    >>> DeltaShapley(lower=1, upper=2).size_pmf(4)
+    array([0. , 0.5, 0.5, 0. ])
+    """
+
+    _parameter_constraints = {
+        "lower": [Interval(Integral, 0, None, closed="left"), Interval(Real, 0, 1, closed="both")],
+        "upper": [Interval(Integral, 0, None, closed="left"), Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(self, lower=0.1, upper=0.5):
+        self.lower = lower
+        self.upper = upper
+
+    def size_pmf(self, n):
+        return band_pmf(self.lower, self.upper, n)
+
+
+def band_pmf(lower, upper, n):
+    """Uniform distribution over the sizes `lower` to `upper`, both included, of n - 1 at most."""
+    ends = [
+        min(int(end) if isinstance(end, Integral) else round(end * (n - 1)), n - 1)
+        for end in (lower, upper)
+    ]
+    if ends[0] > ends[1]:
+        raise ValueError(
+            f"lower={lower!r} and upper={upper!r} leave no coalition size between them for "
+            f"{n} players. Choose lower <= upper."
+        )
+    size = np.arange(n)
+    return ((size >= ends[0]) & (size <= ends[1])) / (ends[1] - ends[0] + 1)

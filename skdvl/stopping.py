@@ -1,0 +1,302 @@
+"""When to stop. A rule says how far along a run is, from 0 to 1; at 1 it stops.
+
+Rules are asked between rounds, so a run ends with the first whole round at or beyond its
+limit. ``a | b`` stops when either would, ``a & b`` when both would.
+"""
+
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+
+_COUNT = [Interval(Integral, 1, None, closed="left")]
+_SHARE = [Interval(Real, 0, 1, closed="right")]
+_TOLERANCE = [Interval(Real, 0, None, closed="left")]
+
+
+class StoppingRule(BaseEstimator, ABC):
+    """Base class for stopping rules: write `completion`.
+
+    Attributes
+    ----------
+    window : int
+        How many rounds the rule looks back in ``run.recent``, itself included; 1 by default.
+    ends : bool
+        Whether the rule can stop a run at all.
+    """
+
+    _parameter_constraints: dict = {}
+    ends = True
+
+    @property
+    def window(self):
+        return 1
+
+    @abstractmethod
+    def completion(self, run):
+        """How far along the run is.
+
+        Parameters
+        ----------
+        run : skdvl.run.Run
+
+        Returns
+        -------
+        share : float
+            0 at the beginning; the run stops at 1 or more.
+        """
+
+    def __or__(self, other):
+        return AnyOf(self, other)
+
+    def __and__(self, other):
+        return AllOf(self, other)
+
+
+_RULE = [StoppingRule]
+
+
+class AnyOf(StoppingRule):
+    """Stop when either rule would; written ``left | right``.
+
+    Examples
+    --------
+    >>> from skdvl.stopping import MaxEvaluations, MaxTime
+    >>> MaxEvaluations(1000) | MaxTime(60)
+    AnyOf(left=MaxEvaluations(n_evaluations=1000), right=MaxTime(seconds=60))
+    """
+
+    _parameter_constraints = {"left": _RULE, "right": _RULE}
+
+    def __init__(self, left, right):
+        self.left = left
+        self.right = right
+
+    @property
+    def window(self):
+        return max(self.left.window, self.right.window)
+
+    @property
+    def ends(self):
+        return self.left.ends or self.right.ends
+
+    def _validate_params(self):
+        super()._validate_params()
+        self.left._validate_params()
+        self.right._validate_params()
+
+    def completion(self, run):
+        return max(self.left.completion(run), self.right.completion(run))
+
+
+class AllOf(AnyOf):
+    """Stop when both rules would; written ``left & right``."""
+
+    @property
+    def ends(self):
+        return self.left.ends and self.right.ends
+
+    def completion(self, run):
+        return min(self.left.completion(run), self.right.completion(run))
+
+
+class MaxRounds(StoppingRule):
+    """Stop after a number of rounds, each of which draws from every fold once.
+
+    Parameters
+    ----------
+    n_rounds : int, default=100
+    """
+
+    _parameter_constraints = {"n_rounds": _COUNT}
+
+    def __init__(self, n_rounds=100):
+        self.n_rounds = n_rounds
+
+    def completion(self, run):
+        return run.n_rounds / self.n_rounds
+
+
+class MaxEvaluations(StoppingRule):
+    """Stop after a number of scored coalitions, over all folds together.
+
+    Parameters
+    ----------
+    n_evaluations : int, default=10_000
+    """
+
+    _parameter_constraints = {"n_evaluations": _COUNT}
+
+    def __init__(self, n_evaluations=10_000):
+        self.n_evaluations = n_evaluations
+
+    def completion(self, run):
+        return run.n_evaluations / self.n_evaluations
+
+
+class MinUpdates(StoppingRule):
+    """Stop when every player's value rests on at least this many scores.
+
+    Parameters
+    ----------
+    n_updates : int, default=10
+    """
+
+    _parameter_constraints = {"n_updates": _COUNT}
+
+    def __init__(self, n_updates=10):
+        self.n_updates = n_updates
+
+    def completion(self, run):
+        return run.counts.min() / self.n_updates
+
+
+class MaxUpdates(StoppingRule):
+    """Stop when some player's value rests on at least this many scores.
+
+    Parameters
+    ----------
+    n_updates : int, default=1000
+    """
+
+    _parameter_constraints = {"n_updates": _COUNT}
+
+    def __init__(self, n_updates=1000):
+        self.n_updates = n_updates
+
+    def completion(self, run):
+        return run.counts.max() / self.n_updates
+
+
+class MaxTime(StoppingRule):
+    """Stop on the clock, so the number of rounds, and with it the values, may differ.
+
+    Parameters
+    ----------
+    seconds : float, default=60.0
+        Over all sessions, when a run is continued.
+    """
+
+    _parameter_constraints = {"seconds": [Interval(Real, 0, None, closed="neither")]}
+
+    def __init__(self, seconds=60.0):
+        self.seconds = seconds
+
+    def completion(self, run):
+        return run.elapsed / self.seconds
+
+
+class StandardError(StoppingRule):
+    """Stop when a share of the values is known to within a tolerance.
+
+    A value is known when its standard error is at most ``atol + rtol * abs(value)``.
+
+    Parameters
+    ----------
+    atol : float, default=0.0
+        In units of the score.
+    rtol : float, default=0.05
+        As a share of the value.
+    fraction : float in (0, 1], default=1.0
+        Share of the players that must be known.
+    min_rounds : int, default=4
+        Rounds before which a standard error is not trusted, unless every value is exact.
+    """
+
+    _parameter_constraints = {
+        "atol": _TOLERANCE,
+        "rtol": _TOLERANCE,
+        "fraction": _SHARE,
+        "min_rounds": _COUNT,
+    }
+
+    def __init__(self, atol=0.0, rtol=0.05, fraction=1.0, min_rounds=4):
+        self.atol = atol
+        self.rtol = rtol
+        self.fraction = fraction
+        self.min_rounds = min_rounds
+
+    def completion(self, run):
+        known = run.stderr <= self.atol + self.rtol * np.abs(np.nan_to_num(run.values))
+        done = np.mean(known) / self.fraction
+        trusted = run.n_rounds >= self.min_rounds or not run.stderr.any()
+        return done if trusted else min(done, run.n_rounds / self.min_rounds)
+
+
+class RankStability(StoppingRule):
+    """Stop when the order of the values has settled.
+
+    Settled means: Spearman's correlation with the values of `window` rounds before is at
+    least `rho`. Players without a value yet keep the run going.
+
+    Parameters
+    ----------
+    rho : float in (0, 1], default=0.99
+    n_rounds : int, default=10
+        How many rounds to look back.
+    """
+
+    _parameter_constraints = {"rho": _SHARE, "n_rounds": _COUNT}
+
+    def __init__(self, rho=0.99, n_rounds=10):
+        self.rho = rho
+        self.n_rounds = n_rounds
+
+    @property
+    def window(self):
+        return self.n_rounds + 1
+
+    def completion(self, run):
+        if len(run.recent) < self.window or np.isnan(run.recent[-self.window]).any():
+            return 0.0
+        now, before = rankdata(run.recent[-1]), rankdata(run.recent[-self.window])
+        if np.array_equal(now, before):
+            return 1.0
+        if np.ptp(now) == 0 or np.ptp(before) == 0:
+            return 0.0
+        rho = np.corrcoef(now, before)[0, 1]
+        return 1.0 if rho >= self.rho else max(rho, 0.0) * 0.99
+
+
+class ValueStability(StoppingRule):
+    """Stop when the values have settled.
+
+    Settled means: over the last `n_rounds` rounds the values moved, on average over the
+    players, by at most `rtol` times their mean absolute size. The scale is that of all players
+    together, since single values may lie close to zero.
+
+    Parameters
+    ----------
+    rtol : float, default=0.05
+    n_rounds : int, default=10
+        How many rounds to look back.
+    """
+
+    _parameter_constraints = {"rtol": _TOLERANCE, "n_rounds": _COUNT}
+
+    def __init__(self, rtol=0.05, n_rounds=10):
+        self.rtol = rtol
+        self.n_rounds = n_rounds
+
+    @property
+    def window(self):
+        return self.n_rounds + 1
+
+    def completion(self, run):
+        if len(run.recent) < self.window or np.isnan(run.recent[-self.window]).any():
+            return 0.0
+        moved = np.abs(run.recent[-1] - run.recent[-self.window]).mean()
+        allowed = self.rtol * np.abs(run.recent[-1]).mean()
+        return 1.0 if moved <= allowed else 0.99 * allowed / moved
+
+
+class NoStopping(StoppingRule):
+    """Never stop: for samplers that end by themselves, such as the exhaustive ones."""
+
+    ends = False
+
+    def completion(self, run):
+        return 0.0

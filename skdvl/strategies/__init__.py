@@ -1,0 +1,7 @@
+"""Strategies: how scores become values and standard errors."""
+
+from .base import Estimate, EvaluationStrategy
+from .marginal import MarginalMean
+from .reuse import PerSizeReuse, SampleReuse
+
+__all__ = ["Estimate", "EvaluationStrategy", "MarginalMean", "PerSizeReuse", "SampleReuse"]

@@ -1,0 +1,133 @@
+"""What every strategy does: fold scores into running sums, and read values off."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+_NEGLIGIBLE = 1e-9  # share of a semivalue that a sampler may miss
+_WORST_VARIANCE = 1e3  # how many times more samples than an ideal sampler, before we refuse
+_UNSEEN = 0.01  # share of a semivalue that may be unseen when a standard error is given
+
+
+class Estimate(NamedTuple):
+    """What a strategy reads off its running sums, arrays of shape (n_players,).
+
+    Attributes
+    ----------
+    values : ndarray of float
+        NaN for a player of whom nothing is known yet.
+    stderr : ndarray of float
+        Standard errors of the values; inf where unknown, 0 where exact.
+    counts : ndarray of int
+        Number of scores or marginals behind each value.
+    """
+
+    values: np.ndarray
+    stderr: np.ndarray
+    counts: np.ndarray
+
+
+class EvaluationStrategy(ABC):
+    """Base class for strategies, made from ``(semivalue, sampler, n)``.
+
+    A strategy keeps its sums in a *tally*, a dict of arrays that it never holds itself; so a
+    run is those arrays and nothing else.
+
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
+    Attributes
+    ----------
+    accepts : {"marginals", "coalitions"}
+        What the sampler must draw.
+
+    Raises
+    ------
+    ValueError
+        If the sampler misses, or all but misses, a size that the semivalue needs.
+    """
+
+    accepts = "marginals"
+
+    def __init__(self, semivalue, sampler, n):
+        if sampler.draws != self.accepts:
+            raise ValueError(
+                f"{type(self).__name__} needs a sampler that draws {self.accepts}, and "
+                f"{sampler!r} draws {sampler.draws}. Leave strategy='auto', or change the sampler."
+            )
+        self.n = n
+        self.pmf = np.asarray(semivalue.size_pmf(n), dtype=float)
+        n_rounds = sampler.n_rounds(n)  # also where an exhaustive sampler refuses many players
+        proposal = np.asarray(sampler.size_pmf(n), dtype=float)
+        for wanted, drawn in self._needs(proposal):
+            _check_covers(semivalue, sampler, wanted, drawn)
+        # A sampler that ends has drawn everything by then: nothing is left to chance.
+        self.limit = None if n_rounds is None else sampler.sample_limit(range(n))
+        self._weigh(proposal)
+
+    def _needs(self, proposal):
+        """Pairs (what the semivalue needs of each size, how often it is drawn)."""
+        return [(self.pmf, proposal)]
+
+    def _weigh(self, proposal):  # noqa: B027 (optional)
+        """Compute importance weights, once."""
+
+    @abstractmethod
+    def empty(self):
+        """Return the tally of no data.
+
+        Returns
+        -------
+        tally : dict of str to ndarray
+        """
+
+    @abstractmethod
+    def fold(self, tally, walks, scores):
+        """Add one round to the tally, in place.
+
+        Parameters
+        ----------
+        tally : dict of str to ndarray
+        walks : skdvl.coalitions.Walks
+        scores : ndarray of shape (B, L + 1)
+            The score of every coalition met on the walks.
+        """
+
+    @abstractmethod
+    def estimate(self, tally):
+        """Read values off the tally.
+
+        Returns
+        -------
+        estimate : Estimate
+        """
+
+    def _covered(self, seen):
+        """Whether so few of the sizes that matter are still unseen that errors can be known."""
+        return self.pmf[seen == 0].sum() <= _UNSEEN
+
+
+def importance(wanted, drawn):
+    """Weights ``wanted / drawn``; 0 for sizes that are never drawn."""
+    return np.divide(wanted, drawn, out=np.zeros_like(wanted), where=drawn > 0)
+
+
+def _check_covers(semivalue, sampler, wanted, drawn):
+    missed = np.where(drawn > 0, 0, wanted)
+    spread = wanted * importance(wanted, drawn)  # second moment of the weights, by size
+    if missed.sum() > _NEGLIGIBLE:
+        size, how = missed.argmax(), "never"
+    elif spread.sum() > _WORST_VARIANCE:
+        size, how = spread.argmax(), "almost never"
+    else:
+        return
+    raise ValueError(
+        f"{sampler!r} {how} draws coalitions of size {size}, which {semivalue!r} needs. Use a "
+        "sampler that covers every size, such as PermutationSampler() or StratifiedSampler(), "
+        "or leave sampler='auto'."
+    )

@@ -1,0 +1,91 @@
+"""What every utility does: score coalitions."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Scored(NamedTuple):
+    """Scores of some coalitions, and what went wrong with them.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (m,)
+    failures : list of str
+        One sentence for each coalition that could not be fitted.
+    """
+
+    scores: np.ndarray
+    failures: list
+
+
+class Utility(ABC):
+    """Base class for utilities: write `n_players` and `__call__`, that is enough.
+
+    A utility is a function of the set alone: the same mask gives the same score, whatever was
+    asked before and in whichever process.
+
+    Attributes
+    ----------
+    n_players : int
+    block_size : int
+        Coalitions that are scored in one call. It is fixed, so that the shapes of matrix
+        products, and with them the last bits of scores, never depend on the number of workers.
+    walk : callable or None
+        Where extending a coalition is cheaper than scoring one anew:
+        ``walk(start, order)``, with `start` of shape (B, n) and `order` of shape (B, L),
+        yields arrays of shape (B, c), the scores of the next c steps of all B walks in
+        lockstep, beginning with the scores of `start`. c may differ from piece to piece.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.utilities import Utility
+    >>> class Coverage(Utility):
+    ...     '''The share of some ground that a coalition covers together.'''
+    ...     def __init__(self, covers):
+    ...         self.covers = covers
+    ...         self.n_players = len(covers)
+    ...     def __call__(self, masks):
+    ...         return (masks.astype(int) @ self.covers > 0).mean(axis=1)
+    >>> covers = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]])
+    >>> ShapleyValuator().fit_utility(Coverage(covers)).values_
+    array([0.375, 0.375, 0.25 ])
+    """
+
+    n_players: int
+    block_size = 1024
+    walk = None
+
+    @abstractmethod
+    def __call__(self, masks):
+        """Score coalitions.
+
+        Parameters
+        ----------
+        masks : ndarray of bool of shape (m, n_players)
+
+        Returns
+        -------
+        scores : ndarray of float of shape (m,)
+        """
+
+    def evaluate(self, masks):
+        """Score coalitions and tell which could not be fitted.
+
+        Parameters
+        ----------
+        masks : ndarray of bool of shape (m, n_players)
+
+        Returns
+        -------
+        scored : Scored
+        """
+        return Scored(np.asarray(self(masks), dtype=float), [])
+
+    @property
+    def full_score(self):
+        """Score of all players together."""
+        return float(self(np.ones((1, self.n_players), dtype=bool))[0])

@@ -1,0 +1,256 @@
+"""The score of an estimator trained on a coalition of rows: clone, fit, score."""
+
+from functools import cached_property
+
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params, _num_samples
+
+from .base import Scored, Utility
+
+# Estimators of these modules are plain: they keep no estimators inside, do not change their
+# parameters in fit, and check nothing but their input. So a fresh one is a copy of its
+# parameters, and what the fit on all rows has found finite need not be looked at again.
+_PLAIN = ("linear_model", "naive_bayes", "neighbors", "discriminant_analysis", "svm", "tree")
+
+
+class ModelUtility(Utility):
+    """Score on the validation rows after training on a coalition's rows.
+
+    Works with anything that has `fit` and a scorer: pipelines, column transformers on data
+    frames, sparse matrices, string labels, several outputs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its random states should be integers, so that the score depends on the set alone.
+    X, y : array-like of n rows
+        Training rows; the players.
+    X_val, y_val : array-like
+        Validation rows.
+    scorer : callable
+        ``scorer(estimator, X, y) -> float``.
+    error_score : "auto", "raise" or float, default="auto"
+        What a coalition that cannot be fitted or scored is worth. A number is that number.
+        "auto" is the score of the empty coalition; and a classifier's coalition with rows of
+        one class only is not fitted at all, it scores as the classifier that always predicts
+        that class, and is no failure.
+    empty_score : "dummy" or float, default="dummy"
+        What the empty coalition is worth: a number, or the score of a model that knows the
+        training labels only (`DummyClassifier(strategy="prior")`, `DummyRegressor()`).
+    fit_params, score_params : dict or None
+        Passed to `fit` and to the scorer; arrays with one entry for each training row are cut
+        to the coalition's rows.
+    """
+
+    block_size = 32
+
+    def __init__(
+        self,
+        estimator,
+        X,
+        y,
+        X_val,
+        y_val,
+        scorer,
+        *,
+        error_score="auto",
+        empty_score="dummy",
+        fit_params=None,
+        score_params=None,
+    ):
+        self.estimator = estimator
+        self.X, self.y = X, y
+        self.X_val, self.y_val = _read_only(X_val), _read_only(y_val)
+        self.scorer = scorer
+        self.error_score = error_score
+        self.fit_params = fit_params or {}
+        self.score_params = score_params or {}
+        self.n_players = _num_samples(X)
+        self.classes = self._codes = None
+        if is_classifier(estimator) and np.ndim(y) == 1:
+            self.classes, self._codes = np.unique(y, return_inverse=True)
+        self._constants = {}
+        self._empty_score = None if empty_score == "dummy" else float(empty_score)
+
+    def bind(self):
+        """Fit on all rows, strictly: a broken estimator or scorer raises here, as it is.
+
+        Returns
+        -------
+        model : estimator
+            Fitted on all rows.
+        """
+        model = clone(self.estimator).fit(self.X, self.y, **self.fit_params)
+        self._full_score = self._scored(model)
+        if self._empty_score is None:
+            self._empty_score = self._dummy_score()
+        return model
+
+    @property
+    def full_score(self):
+        return self._full_score
+
+    @property
+    def empty_score(self):
+        """Score of the empty coalition."""
+        return self._empty_score
+
+    def __call__(self, masks):
+        return self.evaluate(masks).scores
+
+    def evaluate(self, masks):
+        scores, failures = np.empty(len(masks)), []
+        finite = sklearn.get_config()["assume_finite"]
+        # The fit on all rows has validated the parameters, and found the input finite.
+        with sklearn.config_context(
+            skip_parameter_validation=True, assume_finite=finite or self._is_plain
+        ):
+            for j, mask in enumerate(masks):
+                rows = np.flatnonzero(mask)
+                try:
+                    scores[j] = self._score(rows, finite)
+                except MemoryError:  # a machine's limit is no property of the coalition
+                    raise
+                except Exception as error:
+                    scores[j] = self._failed(rows, error, failures)
+        return Scored(scores, failures)
+
+    def _score(self, rows, finite):
+        if not len(rows):
+            return self.empty_score
+        if len(rows) == self.n_players:
+            return self.full_score
+        if self._codes is not None and self.error_score == "auto":
+            codes = self._codes[rows]
+            if (codes == codes[0]).all():
+                return self._constant_score(codes[0])
+        X = self.X[rows] if type(self.X) is np.ndarray else _safe_indexing(self.X, rows)
+        params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
+        model = self._fresh().fit(X, self.y[rows], **params)
+        if self._counts_hits:  # what accuracy_score would return, without its checks
+            hits = np.count_nonzero(model.predict(self.X_val) == self.y_val)
+            return hits / len(self.y_val)
+        with sklearn.config_context(assume_finite=finite):  # predictions are looked at
+            return self._scored(self._with_all_classes(model))
+
+    def _scored(self, model):
+        score = self.scorer(model, self.X_val, self.y_val, **self.score_params)
+        if not np.isfinite(score):
+            raise ValueError(
+                f"the scorer {_name(self.scorer)} returned {score} instead of a finite number"
+            )
+        return float(score)
+
+    def _failed(self, rows, error, failures):
+        """Return the score of a coalition that could not be fitted, and write down why."""
+        words = (
+            f"{type(self.estimator).__name__} failed on a coalition of {len(rows)} of "
+            f"{self.n_players} rows: {type(error).__name__}: {error}"
+        )
+        if self.error_score == "raise":
+            raise RuntimeError(words) from error
+        failures.append(words)
+        return self.empty_score if self.error_score == "auto" else float(self.error_score)
+
+    @cached_property
+    def _is_plain(self):
+        module = type(self.estimator).__module__.split(".")
+        params = self.estimator.get_params()
+        return (
+            module[0] == "sklearn"
+            and module[1] in _PLAIN
+            and not any(hasattr(value, "get_params") for value in params.values())
+        )
+
+    def _fresh(self):
+        """Return an unfitted estimator of our own."""
+        if not self._is_plain:
+            return clone(self.estimator)
+        fresh = object.__new__(type(self.estimator))
+        fresh.__dict__.update(self.estimator.__dict__)
+        return fresh
+
+    @cached_property
+    def _counts_hits(self):
+        scorer = self.scorer
+        return (
+            self.classes is not None
+            and np.ndim(self.y_val) == 1
+            and getattr(scorer, "_score_func", None) is accuracy_score
+            and scorer._sign == 1
+            and not scorer._kwargs
+            and not self.score_params
+        )
+
+    def _constant_score(self, code):
+        """Score of the classifier that predicts one class whatever it sees."""
+        if code not in self._constants:
+            model = DummyClassifier(strategy="prior")
+            model.fit(self.y, self.y, sample_weight=self._codes == code)
+            self._constants[code] = self._scored(model)
+        return self._constants[code]
+
+    def _dummy_score(self):
+        """Score of a model that has seen the training labels and nothing else."""
+        if is_classifier(self.estimator):
+            model = DummyClassifier(strategy="prior")
+        elif is_regressor(self.estimator):
+            model = DummyRegressor()
+        else:
+            raise ValueError(
+                f"{type(self.estimator).__name__} is neither a classifier nor a regressor, so "
+                "there is no dummy to score the empty coalition with. Set empty_score to a number."
+            )
+        try:
+            return self._scored(model.fit(self.y, self.y))
+        except Exception as error:
+            raise ValueError(
+                f"The scorer {_name(self.scorer)} cannot score {model!r}, which stands for the "
+                f"empty coalition: {error}. Set empty_score to a number."
+            ) from error
+
+    def _with_all_classes(self, model):
+        """Give a classifier that has missed a class a probability of zero for it."""
+        if self.classes is None or len(getattr(model, "classes_", ())) == len(self.classes):
+            return model
+        if getattr(self.scorer, "_response_method", "predict") == "predict":
+            return model
+        return _AllClasses(model, self.classes)
+
+
+class _AllClasses(ClassifierMixin, BaseEstimator):
+    """A fitted classifier that knows of all classes, those it has never seen included."""
+
+    def __init__(self, model, classes):
+        self.model = model
+        self.classes_ = classes
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        return self.model.predict(X)
+
+    def predict_proba(self, X):
+        seen = self.model.predict_proba(X)
+        proba = np.zeros((len(seen), len(self.classes_)), dtype=seen.dtype)
+        proba[:, np.searchsorted(self.classes_, self.model.classes_)] = seen
+        return proba
+
+
+def _name(scorer):
+    return repr(getattr(scorer, "__name__", scorer))
+
+
+def _read_only(array):
+    """Return a view that an estimator cannot write to, where there is one."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view

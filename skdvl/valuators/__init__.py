@@ -1,0 +1,27 @@
+"""Valuators: the estimators that users see. Each is a choice of parts, not an implementation."""
+
+from .base import BaseValuator
+from .coalition import CoalitionValuator
+from .random import RandomValuator
+from .semivalue import (
+    BanzhafValuator,
+    BetaShapleyValuator,
+    DeltaShapleyValuator,
+    LeaveOneOutValuator,
+    SemivalueValuator,
+    ShapleyValuator,
+    TMCShapleyValuator,
+)
+
+__all__ = [
+    "BanzhafValuator",
+    "BaseValuator",
+    "BetaShapleyValuator",
+    "CoalitionValuator",
+    "DeltaShapleyValuator",
+    "LeaveOneOutValuator",
+    "RandomValuator",
+    "SemivalueValuator",
+    "ShapleyValuator",
+    "TMCShapleyValuator",
+]

@@ -1,0 +1,125 @@
+"""What users pass to `fit`, checked once at the door.
+
+X is never converted: a data frame reaches the estimator as a data frame. Whether the numbers
+in it are fit for the estimator is for the estimator to say, in its fit on all rows.
+"""
+
+import numpy as np
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
+
+
+def check_rows(valuator, X, y):
+    """Check X and y against each other, and record the features on the valuator.
+
+    Returns
+    -------
+    X : indexable of n rows
+    y : ndarray of shape (n,) or (n, n_outputs)
+    """
+    name = type(valuator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    X, y = indexable(X, y)
+    n = _num_samples(X)
+    if n < 2:
+        raise ValueError(
+            f"Found array with {n} sample(s) (n_samples={n}); {name} needs at least 2 rows, since "
+            "the value of a row is what it adds to others."
+        )
+    validate_data(valuator, X, skip_check_array=True)
+    return X, check_target(y)
+
+
+def check_target(y):
+    """Return labels or targets as an array without missing values."""
+    y = np.asarray(y)
+    if y.ndim != 2 or y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.dtype.kind in "fc":
+        assert_all_finite(y, input_name="y")
+    return y
+
+
+def check_validation(valuator, X_val, y_val, y, classifier):
+    """Check an explicit validation set against the training rows.
+
+    Returns
+    -------
+    X_val, y_val : or (None, None) if there is none
+    """
+    if X_val is None and y_val is None:
+        return None, None
+    if X_val is None or y_val is None:
+        given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+        raise ValueError(
+            f"{given} was passed without {missing}. Pass both, or neither to value rows on the "
+            "held-out folds of cv."
+        )
+    X_val, y_val = indexable(X_val, y_val)
+    if not _num_samples(X_val):
+        raise ValueError("X_val has 0 rows; a score needs at least one.")
+    validate_data(valuator, X_val, reset=False, skip_check_array=True)
+    y_val = check_target(y_val)
+    if y_val.ndim != y.ndim:
+        raise ValueError(f"y_val has {y_val.ndim} dimension(s) and y has {y.ndim}.")
+    if classifier and y.ndim == 1:
+        unseen = sorted(set(y_val.tolist()) - set(y.tolist()), key=str)
+        if unseen:
+            raise ValueError(
+                f"y_val holds labels that y never does: {unseen}. No training row could be "
+                "worth anything for them; drop these rows, or correct the labels."
+            )
+    return X_val, y_val
+
+
+def check_classes(y):
+    """Refuse labels of one class only."""
+    if y.ndim == 1 and len(np.unique(y)) < 2:
+        raise ValueError(
+            f"y holds one class only ({y[0]!r}); a classifier needs rows of at least 2 classes."
+        )
+
+
+def check_groups(groups, n_rows):
+    """Players from group labels.
+
+    Returns
+    -------
+    names : ndarray of shape (n_groups,) or None
+    player_of_row : ndarray of int of shape (n_rows,)
+    """
+    if groups is None:
+        return None, np.arange(n_rows)
+    groups = column_or_1d(np.asarray(groups))
+    if len(groups) != n_rows:
+        raise ValueError(
+            f"groups has {len(groups)} entries and X has {n_rows} rows; pass the group of every "
+            "row."
+        )
+    names, player_of_row = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(
+            f"groups holds one group only ({names[0]!r}); the value of a group is what it adds "
+            "to others, so pass at least 2."
+        )
+    return names, player_of_row
+
+
+def make_splits(cv, X, y, *, classifier, **split_params):
+    """Training and held-out rows of every fold, as a list of pairs of index arrays."""
+    splitter = check_cv(cv, y, classifier=classifier)
+    try:
+        splits = list(splitter.split(X, y, **split_params))
+    except ValueError as error:
+        raise ValueError(
+            f"cv={cv!r} cannot split {_num_samples(X)} rows: {error} Choose fewer folds, or pass "
+            "X_val and y_val."
+        ) from error
+    for train, test in splits:
+        if len(train) < 1 or len(test) < 1:
+            raise ValueError(f"cv={cv!r} gives a fold without training or without held-out rows.")
+    if not splits:
+        raise ValueError(f"cv={cv!r} gives no folds.")
+    return splits

@@ -1,0 +1,131 @@
+"""From checked inputs to games: which rows train, which rows score, who plays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params, _num_samples
+
+from ..utilities import GroupedUtility, ModelUtility
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that decides what a coalition of players is worth.
+
+    Attributes
+    ----------
+    estimator : estimator
+        As the user gave it.
+    X, y : training rows
+    X_val, y_val : validation rows, or None with `splits`
+    splits : list of (train, test), or None with a validation set
+    player_of_row : ndarray of int of shape (n_rows,)
+        The row's own number, or that of its group.
+    grouped : bool
+    scorer : callable
+    error_score, empty_score
+        See `ModelUtility`.
+    fit_params, score_params : dict
+        Arrays with one entry for each row of X are cut to the rows in use.
+    """
+
+    estimator: Any
+    X: Any
+    y: np.ndarray
+    X_val: Any
+    y_val: Any
+    splits: list | None
+    player_of_row: np.ndarray
+    grouped: bool
+    scorer: Any
+    error_score: Any
+    empty_score: Any
+    fit_params: dict
+    score_params: dict
+
+    @property
+    def n_players(self):
+        """Number of players over all folds."""
+        return int(self.player_of_row.max()) + 1
+
+    def players(self):
+        """Players of each fold, those with a row to train on, as a list of index arrays."""
+        if self.splits is None:
+            return [np.arange(self.n_players)]
+        return [np.unique(self.player_of_row[train]) for train, _ in self.splits]
+
+    def bind(self, seed):
+        """Fit on all rows, strictly, and make one utility for each fold.
+
+        Returns
+        -------
+        model : estimator
+            Fitted on all rows.
+        utilities : list of Utility
+        """
+        estimator = pin_seeds(clone(self.estimator), seed)
+        if self.splits is None:
+            utility = self._utility(estimator, self.X, self.y, self.X_val, self.y_val)
+            return utility.bind(), [self._played(utility, self.player_of_row)]
+        model = clone(estimator).fit(self.X, self.y, **self.fit_params)
+        utilities = []
+        for train, test in self.splits:
+            utility = self._utility(
+                estimator,
+                *(_safe_indexing(array, train) for array in (self.X, self.y)),
+                *(_safe_indexing(array, test) for array in (self.X, self.y)),
+                train=train,
+                test=test,
+            )
+            utility.bind()
+            utilities.append(self._played(utility, self.player_of_row[train]))
+        return model, utilities
+
+    def _utility(self, estimator, X, y, X_val, y_val, train=None, test=None):
+        return ModelUtility(
+            estimator,
+            X,
+            y,
+            X_val,
+            y_val,
+            self.scorer,
+            error_score=self.error_score,
+            empty_score=self.empty_score,
+            fit_params=_check_method_params(self.X, self.fit_params, train),
+            score_params=_check_method_params(self.X, self.score_params, test),
+        )
+
+    def _played(self, utility, player_of_row):
+        if not self.grouped:
+            return utility
+        return GroupedUtility(utility, np.unique(player_of_row, return_inverse=True)[1])
+
+
+def pin_seeds(estimator, seed):
+    """Set every random state that is not an integer yet to one drawn from the seed.
+
+    An estimator whose random state moves on from fit to fit would make the score of a
+    coalition depend on what was fitted before it.
+    """
+    rng = np.random.default_rng([seed, 0])
+    pinned = {}
+    for name, value in sorted(estimator.get_params().items()):
+        if name.rsplit("__", 1)[-1] == "random_state":
+            draw = int(rng.integers(2**31 - 1))
+            if not isinstance(value, (int, np.integer)):
+                pinned[name] = draw
+    return estimator.set_params(**pinned)
+
+
+def check_row_params(params, X, whose):
+    """Refuse metadata of training rows where validation rows of another set are scored."""
+    for name, value in params.items():
+        if hasattr(value, "__len__") and len(value) == _num_samples(X):
+            raise ValueError(
+                f"{name} was routed to {whose}, which scores X_val, but has one entry for each row "
+                "of X. Leave X_val and y_val out to score held-out rows of X, or bind the "
+                "validation rows' own metadata into the scorer."
+            )

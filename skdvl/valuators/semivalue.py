@@ -1,0 +1,239 @@
+"""Shapley, Banzhaf and their kin: a semivalue, and the sampler that suits it."""
+
+from numbers import Integral, Real
+
+from sklearn.utils._param_validation import Interval
+
+from ..samplers import (
+    CoalitionSampler,
+    DeltaShapleySampler,
+    ExhaustiveSampler,
+    LeaveOneOutSampler,
+    PermutationSampler,
+)
+from ..semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Semivalue, Shapley
+from ..truncation import RelativeTruncation
+from .coalition import CoalitionValuator
+
+_ENUMERATED = 10  # players for which every coalition is scored: 1024 at most
+
+
+class _Valuator(CoalitionValuator):
+    """Chooses the sampler by the semivalue and the number of players."""
+
+    def _make_sampler(self, n_players):
+        if n_players <= _ENUMERATED:
+            return ExhaustiveSampler()
+        semivalue = self._make_semivalue()
+        if isinstance(semivalue, Banzhaf):
+            return CoalitionSampler(p=semivalue.p)
+        if isinstance(semivalue, DeltaShapley):
+            return DeltaShapleySampler(lower=semivalue.lower, upper=semivalue.upper)
+        if isinstance(semivalue, LeaveOneOut):
+            return LeaveOneOutSampler()
+        return PermutationSampler()
+
+
+class SemivalueValuator(_Valuator):
+    """Value rows by any semivalue.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    semivalue : Semivalue or None, default=None
+        None means `Shapley()`.
+    {shared}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import SemivalueValuator
+    >>> from skdvl.semivalues import Banzhaf
+    >>> from skdvl.stopping import MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = SemivalueValuator(
+    ...     GaussianNB(), semivalue=Banzhaf(p=0.3), stopping=MaxRounds(2), random_state=0
+    ... )
+    >>> valuator.fit(X, y).values_.shape
+    (150,)
+    """
+
+    _parameter_constraints = {"semivalue": [Semivalue, None]}
+
+    def __init__(self, estimator=None, *, semivalue=None, **shared):
+        super().__init__(estimator, **shared)
+        self.semivalue = semivalue
+
+    def _make_semivalue(self):
+        return Shapley() if self.semivalue is None else self.semivalue
+
+
+class ShapleyValuator(_Valuator):
+    """Value rows by their Shapley value; the values sum to what all rows add to none.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    {shared}
+
+    References
+    ----------
+    Ghorbani & Zou (2019), "Data Shapley: equitable valuation of data for machine learning",
+    arXiv:1904.02868.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.stopping import MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = ShapleyValuator(
+    ...     LogisticRegression(max_iter=500), stopping=MaxRounds(1), cv=3, random_state=0
+    ... )
+    >>> valuator.fit(X, y).values_.shape
+    (150,)
+    """
+
+    def _make_semivalue(self):
+        return Shapley()
+
+
+class BanzhafValuator(_Valuator):
+    """Value rows by their (weighted) Banzhaf value; robust against noisy scores.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    p : float in (0, 1), default=0.5
+        Probability that each of the other rows is present.
+    {shared}
+
+    References
+    ----------
+    Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine learning",
+    arXiv:2205.15466.
+    """
+
+    _parameter_constraints = {"p": [Interval(Real, 0, 1, closed="neither")]}
+
+    def __init__(self, estimator=None, *, p=0.5, **shared):
+        super().__init__(estimator, **shared)
+        self.p = p
+
+    def _make_semivalue(self):
+        return Banzhaf(self.p)
+
+
+class BetaShapleyValuator(_Valuator):
+    """Value rows by Beta Shapley: sizes weighted by a beta-binomial distribution.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    alpha : float, default=16.0
+        Larger than `beta` favours small coalitions.
+    beta : float, default=1.0
+    {shared}
+
+    References
+    ----------
+    Kwon & Zou (2022), "Beta Shapley: a unified and noise-reduced data valuation framework for
+    machine learning", arXiv:2110.14049.
+    """
+
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "beta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, estimator=None, *, alpha=16.0, beta=1.0, **shared):
+        super().__init__(estimator, **shared)
+        self.alpha = alpha
+        self.beta = beta
+
+    def _make_semivalue(self):
+        return BetaShapley(self.alpha, self.beta)
+
+
+class DeltaShapleyValuator(_Valuator):
+    """Value rows by the marginals in a band of coalition sizes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    lower, upper : int or float, default=0.1 and 0.5
+        First and last size of the band: an integer is a size, a float in [0, 1] a share of the
+        other rows.
+    {shared}
+
+    References
+    ----------
+    Watson et al. (2023), "Accelerated Shapley value approximation for data evaluation",
+    arXiv:2311.05346.
+    """
+
+    _parameter_constraints = {
+        end: [Interval(Integral, 0, None, closed="left"), Interval(Real, 0, 1, closed="both")]
+        for end in ("lower", "upper")
+    }
+
+    def __init__(self, estimator=None, *, lower=0.1, upper=0.5, **shared):
+        super().__init__(estimator, **shared)
+        self.lower = lower
+        self.upper = upper
+
+    def _make_semivalue(self):
+        return DeltaShapley(self.lower, self.upper)
+
+
+class LeaveOneOutValuator(_Valuator):
+    """Value rows by what the score loses when one of them is left out. Exact: n + 1 fits.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    {shared}
+    """
+
+    def _make_semivalue(self):
+        return LeaveOneOut()
+
+    def _make_sampler(self, n_players):
+        return LeaveOneOutSampler()
+
+
+class TMCShapleyValuator(_Valuator):
+    """Truncated Monte Carlo Shapley: permutations that end once the score is close to full.
+
+    A preset of `ShapleyValuator`: a permutation sampler, and by default
+    ``truncation=RelativeTruncation(rtol=0.01)``. It saves evaluations and is biased: rows that
+    come late in a permutation are taken to add nothing.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The model that is trained on coalitions of rows.
+    {shared}
+
+    References
+    ----------
+    Ghorbani & Zou (2019), "Data Shapley: equitable valuation of data for machine learning",
+    arXiv:1904.02868.
+    """
+
+    def _make_semivalue(self):
+        return Shapley()
+
+    def _make_sampler(self, n_players):
+        return PermutationSampler()
+
+    def _make_truncation(self):
+        return RelativeTruncation() if self.truncation is None else self.truncation
