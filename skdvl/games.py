@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import brentq, linprog, nnls
+from scipy.optimize import brentq, linprog, minimize
 
 from .semivalues import Banzhaf, LeaveOneOut, Shapley
 from .utilities import Utility
@@ -335,7 +335,7 @@ class WeightedVotingGame(Game):
                 break
             coalitions = np.vstack([coalitions, worst])
         while True:  # smallest norm at that subsidy
-            values = _least_norm(coalitions, 1 - subsidy, total)
+            values = _least_norm(values, coalitions, 1 - subsidy, total)
             worst = self._cheapest_winners(values)
             if values @ worst + subsidy >= 1 - 1e-9 or worst.tolist() in coalitions.tolist():
                 return values, subsidy
@@ -383,14 +383,18 @@ def _least_subsidy(coalitions, total):
     return found.x[:n], float(found.x[n])
 
 
-def _least_norm(coalitions, at_least, total):
-    """Shortest v >= 0 with ``coalitions @ v >= at_least`` and ``sum(v) = total``.
-
-    Lawson & Hanson's least-distance problem, solved through its dual by `nnls`.
-    """
+def _least_norm(start, coalitions, at_least, total):
+    """Shortest v >= 0 with ``coalitions @ v >= at_least`` and ``sum(v) = total``."""
     n = coalitions.shape[1]
-    rows = np.vstack([coalitions, np.eye(n), np.ones((1, n)), -np.ones((1, n))])
-    least = np.concatenate([np.full(len(coalitions), at_least), np.zeros(n), [total, -total]])
-    dual, _ = nnls(np.vstack([rows.T, least]), np.append(np.zeros(n), 1.0))
-    residual = np.append(rows.T @ dual, least @ dual - 1)
-    return -residual[:-1] / residual[-1]
+    worth = {"fun": lambda v: coalitions @ v - at_least + 1e-11, "jac": lambda v: coalitions}
+    whole = {"fun": lambda v: v.sum() - total, "jac": lambda v: np.ones(n)}
+    found = minimize(
+        lambda v: v @ v,
+        start,
+        jac=lambda v: 2 * v,
+        method="SLSQP",
+        bounds=[(0, None)] * n,
+        constraints=[{"type": "ineq", **worth}, {"type": "eq", **whole}],
+        options={"maxiter": 1000, "ftol": 1e-14},
+    )
+    return np.maximum(found.x, 0)

@@ -1,0 +1,212 @@
+"""Every part with every other: the right answer within its error bars, or a refusal in words.
+
+A new part joins by one line in a list.
+"""
+
+import numpy as np
+import pytest
+
+from skdvl import samplers as sm
+from skdvl import semivalues as sv
+from skdvl import stopping as st
+from skdvl.strategies import MarginalMean, PerSizeReuse, SampleReuse
+from skdvl.testing import (
+    SmallGame,
+    check_sampler,
+    check_semivalue,
+    check_stopping_rule,
+    enumerate_values,
+    play,
+)
+
+SAMPLERS = [
+    sm.PermutationSampler(),
+    sm.PermutationSampler(antithetic=True),
+    sm.ExhaustivePermutationSampler(),
+    sm.ExhaustiveSampler(),
+    sm.UniformSampler(),
+    sm.AntitheticSampler(batch_size=3),
+    sm.LeaveOneOutSampler(),
+    sm.OwenSampler(),
+    sm.OwenSampler(n_levels=5, antithetic=True),
+    sm.StratifiedSampler(),
+    sm.StratifiedSampler("harmonic"),
+    sm.StratifiedSampler("power", exponent=-0.3),
+    sm.StratifiedSampler(np.ones),
+    sm.VRDSSampler(),
+    sm.DeltaShapleySampler(lower=1, upper=3),
+    sm.CoalitionSampler(),
+    sm.CoalitionSampler(p=0.3),
+    sm.SizeOptimalSampler(),
+    sm.PairedSampler(),
+    sm.PairedSampler(sv.BetaShapley(4, 1)),
+]
+SEMIVALUES = [
+    sv.Shapley(),
+    sv.Banzhaf(),
+    sv.Banzhaf(p=0.3),
+    sv.BetaShapley(4, 1),
+    sv.BetaShapley(1, 4),
+    sv.LeaveOneOut(),
+    sv.DeltaShapley(lower=1, upper=3),
+]
+STOPPING = [
+    st.MaxRounds(3),
+    st.MaxEvaluations(10),
+    st.MinUpdates(2),
+    st.MaxUpdates(2),
+    st.MaxTime(1.0),
+    st.StandardError(atol=0.1),
+    st.RankStability(),
+    st.ValueStability(),
+    st.NoStopping(),
+    st.MaxRounds(3) | st.MaxTime(1.0),
+    st.MaxRounds(3) & st.RankStability(n_rounds=2),
+]
+# The combinations that cannot work: a size that the semivalue needs is (almost) never drawn.
+_ALL = {type(semivalue).__name__ for semivalue in SEMIVALUES}
+REFUSED = (
+    {("LeaveOneOutSampler()", name) for name in _ALL - {"LeaveOneOut"}}
+    | {("DeltaShapleySampler(lower=1, upper=3)", name) for name in _ALL - {"DeltaShapley"}}
+    | {("CoalitionSampler(p=0.3)", "LeaveOneOut")}  # 0.3 ** 6
+)
+
+
+def _agrees(run, exact, sigmas=4.5):
+    return (np.abs(run.values - exact) <= sigmas * run.stderr + 1e-12).all()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+def test_sampler_keeps_its_contract(sampler):
+    check_sampler(sampler)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
+def test_semivalue_keeps_its_contract(semivalue):
+    check_semivalue(semivalue)
+
+
+@pytest.mark.parametrize("rule", STOPPING, ids=repr)
+def test_stopping_rule_keeps_its_contract(rule):
+    check_stopping_rule(rule)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
+def test_every_sampler_estimates_every_semivalue(sampler, semivalue):
+    game = SmallGame()
+    if (repr(sampler), type(semivalue).__name__) in REFUSED:
+        with pytest.raises(ValueError, match=r"never draws coalitions of size \d.*Use a sampler"):
+            play(game, sampler, semivalue, 1)
+        return
+    run = play(game, sampler, semivalue, 400)
+    exact = enumerate_values(game, semivalue)
+    if sampler.n_rounds(6) is not None:
+        np.testing.assert_allclose(run.values, exact, atol=1e-12)
+        assert not run.stderr.any()
+        return
+    assert _agrees(run, exact)
+    assert run.stderr.max() < 0.3
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
+@pytest.mark.parametrize(
+    "sampler",
+    [s for s in SAMPLERS if s.draws == "coalitions" and not isinstance(s, sm.PairedSampler)],
+    ids=repr,
+)
+def test_per_size_means_serve_every_semivalue(sampler, semivalue):
+    if (repr(sampler), type(semivalue).__name__) in REFUSED:
+        return
+    game = SmallGame()
+    run = play(game, sampler, semivalue, 100, strategy=PerSizeReuse)
+    exact = enumerate_values(game, semivalue)
+    if sampler.n_rounds(6) is not None:
+        np.testing.assert_allclose(run.values, exact, atol=1e-12)
+        return
+    assert _agrees(run, exact)
+    assert run.stderr.max() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("sampler", "strategy"),
+    [
+        (sm.PermutationSampler(), MarginalMean),
+        (sm.PermutationSampler(antithetic=True), MarginalMean),
+        (sm.AntitheticSampler(), MarginalMean),
+        (sm.OwenSampler(n_levels=4, antithetic=True), MarginalMean),
+        (sm.CoalitionSampler(), SampleReuse),
+        (sm.PairedSampler(), SampleReuse),
+        (sm.SizeOptimalSampler(), SampleReuse),
+    ],
+    ids=repr,
+)
+def test_standard_errors_are_those_of_repetitions(sampler, strategy):
+    """Dependent draws, such as pairs, must neither shrink nor blow up the error bars."""
+    rare = isinstance(sampler, sm.CoalitionSampler | sm.AntitheticSampler)
+    semivalue = sv.Banzhaf() if rare else sv.Shapley()
+    runs = [
+        play(SmallGame(), sampler, semivalue, 10, strategy=strategy, seed=s) for s in range(300)
+    ]
+    spread = np.std([run.values for run in runs], axis=0)
+    told = np.sqrt(np.mean([run.stderr**2 for run in runs], axis=0))
+    assert (told > 0.85 * spread).all() and (told < 1.2 * spread).all()
+
+
+def test_per_size_means_beat_plain_reuse_for_shapley():
+    game, exact = SmallGame(12), enumerate_values(SmallGame(12), sv.Shapley())
+    errors = [
+        np.mean(
+            [
+                (
+                    play(
+                        game, sm.SizeOptimalSampler(), sv.Shapley(), 4, strategy=s, seed=seed
+                    ).values
+                    - exact
+                )
+                ** 2
+                for seed in range(20)
+            ]
+        )
+        for s in (PerSizeReuse, SampleReuse)
+    ]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_almost_never_is_refused_like_never():
+    with pytest.raises(ValueError, match=r"almost never draws coalitions of size \d+"):
+        play(SmallGame(40), sm.UniformSampler(), sv.Shapley(), 1)
+
+
+def test_unseen_sizes_leave_the_error_unknown():
+    """Rare sizes that matter and have not been met must not look like certainty."""
+    run = play(SmallGame(14), sm.UniformSampler(), sv.Shapley(), 5)
+    assert np.isinf(run.stderr).all() and np.isfinite(run.values).all()
+
+
+def test_misfits_of_strategy_and_sampler_are_refused():
+    with pytest.raises(ValueError, match="SampleReuse needs a sampler that draws coalitions"):
+        play(SmallGame(), sm.PermutationSampler(), sv.Shapley(), 1, strategy=SampleReuse)
+    with pytest.raises(ValueError, match="drawn independently"):
+        play(SmallGame(), sm.PairedSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
+    with pytest.raises(ValueError, match="at most 20"):
+        play(SmallGame(21), sm.ExhaustiveSampler(), sv.Shapley(), 1)
+    with pytest.raises(ValueError, match="at most 5000 players"):
+        play(SmallGame(5001), sm.SizeOptimalSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_an_offset_of_the_score_costs_no_digits(offset):
+    class Shifted(SmallGame):
+        def __call__(self, masks):
+            return super().__call__(masks) + offset
+
+    for sampler, strategy in [
+        (sm.CoalitionSampler(), SampleReuse),
+        (sm.SizeOptimalSampler(), PerSizeReuse),
+        (sm.PermutationSampler(), MarginalMean),
+    ]:
+        plain = play(SmallGame(), sampler, sv.Banzhaf(), 5, strategy=strategy)
+        moved = play(Shifted(), sampler, sv.Banzhaf(), 5, strategy=strategy)
+        np.testing.assert_allclose(moved.values, plain.values, atol=1e-7)
+        np.testing.assert_allclose(moved.stderr, plain.stderr, rtol=1e-4)
