@@ -30,7 +30,9 @@ def write_arrays(path, arrays, fingerprint):
     fingerprint : str
         What computation the arrays belong to.
     """
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    if any(array.dtype.kind not in _KINDS for array in arrays.values()):
+        raise TypeError("Only boolean, integer and floating arrays are written.")
     described = [[name, a.dtype.str, list(a.shape)] for name, a in arrays.items()]
     header = json.dumps({"version": VERSION, "fingerprint": fingerprint, "arrays": described})
     header = header.encode()
@@ -92,8 +94,6 @@ def read_arrays(path, fingerprint):
     arrays = {}
     for name, dtype, shape in header["arrays"]:
         dtype, count = np.dtype(dtype), int(np.prod(shape, dtype=np.int64))
-        if dtype.kind not in _KINDS:
-            raise ValueError(f"Checkpoint {os.fspath(path)!r} holds an array of type {dtype}.")
         arrays[name] = np.frombuffer(body, dtype, count, end).reshape(shape).copy()
         end += count * dtype.itemsize
     return arrays

@@ -37,6 +37,11 @@ class RandomValuator(BaseValuator):
     def __init__(self, random_state=None):
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = tags.input_tags.allow_nan = tags.input_tags.string = True
+        return tags
+
     def fit(self, X, y):
         """Draw a value for every row.
 

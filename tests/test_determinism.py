@@ -1,0 +1,176 @@
+"""The same bits on every backend, for every number of workers, and after every interruption."""
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+
+from skdvl import BanzhafValuator, SemivalueValuator, ShapleyValuator
+from skdvl.run import Run
+from skdvl.samplers import CoalitionSampler, PairedSampler, PermutationSampler, StratifiedSampler
+from skdvl.semivalues import Banzhaf
+from skdvl.stopping import MaxEvaluations, MaxRounds, RankStability, StandardError
+from skdvl.strategies import PerSizeReuse
+from skdvl.truncation import RelativeTruncation
+
+CASES = {
+    "permutations": {},
+    "antithetic": {"sampler": PermutationSampler(antithetic=True)},
+    "truncated": {"truncation": RelativeTruncation(rtol=0.02)},
+    "stratified": {"sampler": StratifiedSampler("harmonic")},
+    "paired": {"sampler": PairedSampler()},
+    "per size": {
+        "semivalue": Banzhaf(),
+        "sampler": CoalitionSampler(),
+        "strategy": PerSizeReuse,
+    },
+}
+
+
+def _same(a, b):
+    for name in ("values_", "stderr_", "counts_"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert (a.n_rounds_, a.n_evaluations_) == (b.n_rounds_, b.n_evaluations_)
+
+
+def _valuator(case, **params):
+    settings = {"random_state": 5, "stopping": MaxRounds(2), "store_history": True}
+    return SemivalueValuator(GaussianNB(), **(settings | CASES[case] | params))
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky", "multiprocessing"])
+@pytest.mark.parametrize("case", CASES)
+def test_same_bits_on_every_backend(case, backend, medium):
+    X, y, X_val, y_val, _ = medium
+    alone = _valuator(case).fit(X, y, X_val=X_val, y_val=y_val)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        _same(alone, _valuator(case).fit(X, y, X_val=X_val, y_val=y_val))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_same_bits_over_folds_and_stopping_rules(n_jobs, medium):
+    X, y = medium[:2]
+    stopping = MaxEvaluations(3000) | StandardError(atol=0.02) | RankStability(n_rounds=2)
+    params = {"stopping": stopping, "random_state": 1, "cv": 3}
+    alone = ShapleyValuator(LogisticRegression(), **params).fit(X, y)
+    _same(alone, ShapleyValuator(LogisticRegression(), n_jobs=n_jobs, **params).fit(X, y))
+
+
+def test_a_second_fit_gives_the_same_values(medium):
+    X, y = medium[:2]
+    valuator = _valuator("permutations")
+    first = valuator.fit(X, y).values_
+    np.testing.assert_array_equal(valuator.fit(X, y).values_, first)
+    other = _valuator("permutations", random_state=6).fit(X, y).values_
+    assert not np.array_equal(other, first)
+
+
+def test_random_states_inside_the_estimator_are_pinned(small):
+    X, y, X_val, y_val = small
+    forest = RandomForestClassifier(n_estimators=2)
+    a, b = (
+        ShapleyValuator(forest, random_state=0).fit(X, y, X_val=X_val, y_val=y_val).values_
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(a, b)
+    own = RandomForestClassifier(n_estimators=2, random_state=9)
+    fitted = ShapleyValuator(own, random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
+    assert fitted.estimator_.random_state == 9
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("n_rounds", [1, 2, 3])
+def test_resumed_at_every_round(case, n_rounds, medium, tmp_path):
+    X, y = medium[:2]
+    whole = _valuator(case, stopping=MaxRounds(4), cv=2).fit(X, y)
+    path = tmp_path / "run"
+    part = _valuator(case, stopping=MaxRounds(n_rounds), cv=2, checkpoint=path).fit(X, y)
+    assert part.n_rounds_ == n_rounds
+    resumed = _valuator(case, stopping=MaxRounds(4), cv=2, checkpoint=path).fit(X, y)
+    _same(whole, resumed)
+    np.testing.assert_array_equal(whole.history_, resumed.history_)
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_warm_start_goes_on(case, medium):
+    X, y = medium[:2]
+    whole = _valuator(case, stopping=MaxRounds(4), cv=2).fit(X, y)
+    warm = _valuator(case, stopping=MaxRounds(1), cv=2, warm_start=True).fit(X, y)
+    for n_rounds in (2, 4):
+        warm.set_params(stopping=MaxRounds(n_rounds)).fit(X, y)
+    _same(whole, warm)
+    with pytest.raises(ValueError, match="warm_start=True goes on with the last fit"):
+        warm.fit(X[::-1], y)
+
+
+def test_a_checkpoint_keeps_its_seed(medium, tmp_path):
+    """Without a random_state, the seed is that of the file."""
+    X, y = medium[:2]
+    params = {"checkpoint": tmp_path / "run", "cv": 2}
+    first = ShapleyValuator(GaussianNB(), stopping=MaxRounds(1), **params).fit(X, y)
+    longer = ShapleyValuator(GaussianNB(), stopping=MaxRounds(3), **params).fit(X, y)
+    again = ShapleyValuator(GaussianNB(), stopping=MaxRounds(3), **params).fit(X, y)
+    assert longer.n_rounds_ == 3 and not np.array_equal(first.values_, longer.values_)
+    _same(longer, again)
+
+
+class Interrupts(ClassifierMixin, BaseEstimator):
+    """Predicts the majority; a call of fit beyond a limit is interrupted from the keyboard."""
+
+    calls, limit = 0, np.inf
+
+    def fit(self, X, y):
+        type(self).calls += 1
+        if type(self).calls > type(self).limit:
+            raise KeyboardInterrupt
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.majority_ = self.classes_[counts.argmax()]
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.majority_)
+
+
+def test_an_interrupted_fit_publishes_nothing_and_goes_on(medium, tmp_path):
+    X, y, X_val, y_val, _ = medium
+
+    def valuator(path):
+        return ShapleyValuator(Interrupts(), stopping=MaxRounds(5), random_state=0, checkpoint=path)
+
+    whole = valuator(None).fit(X, y, X_val=X_val, y_val=y_val)
+    Interrupts.limit = Interrupts.calls + 700
+    interrupted = valuator(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(X, y, X_val=X_val, y_val=y_val)
+    assert not hasattr(interrupted, "values_")
+    Interrupts.limit = np.inf
+    before = Interrupts.calls
+    _same(whole, valuator(tmp_path / "run").fit(X, y, X_val=X_val, y_val=y_val))
+    assert Interrupts.calls - before < 5 * 280  # the first rounds were not played again
+
+
+def test_memory_keeps_whole_results(medium, tmp_path):
+    X, y, X_val, y_val, _ = medium
+    valuator = BanzhafValuator(
+        Interrupts(), stopping=MaxRounds(1), random_state=0, memory=str(tmp_path)
+    )
+    first = valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    calls = Interrupts.calls
+    second = BanzhafValuator(**first.get_params(deep=False)).fit(X, y, X_val=X_val, y_val=y_val)
+    assert Interrupts.calls == calls
+    _same(first, second)
+    second.set_params(p=0.4).fit(X, y, X_val=X_val, y_val=y_val)
+    assert Interrupts.calls > calls
+
+
+def test_runs_survive_the_file(tmp_path):
+    run = Run.begin([{"a": np.arange(3.0)}, {"b": np.eye(2)}], 3, seed=7, window=2)
+    run.save(tmp_path / "run", "f")
+    again = Run.load(tmp_path / "run", "f", window=2)
+    assert again.seed == 7 and again.n_rounds == 0
+    np.testing.assert_array_equal(again.tallies[1]["b"], np.eye(2))
+    assert np.isnan(again.values).all()

@@ -1,0 +1,94 @@
+"""Every public estimator passes scikit-learn's own checks, and behaves as its users expect."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdvl
+from skdvl.samplers import OwenSampler, PermutationSampler
+from skdvl.stopping import MaxRounds
+
+_QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
+ESTIMATORS = [
+    skdvl.ShapleyValuator(LogisticRegression(), **_QUICK),
+    skdvl.ShapleyValuator(Ridge(), **_QUICK),
+    skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
+    skdvl.BetaShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.DeltaShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.LeaveOneOutValuator(GaussianNB(), cv=2),
+    skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
+    skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.RandomValuator(random_state=0),
+]
+
+
+def expected_failed_checks(estimator):
+    if not isinstance(estimator, skdvl.RandomValuator):
+        return {}
+    blind = "random values never look into X, which may hold texts or anything else"
+    checks = ("check_fit1d", "check_estimators_empty_data_messages")
+    return dict.fromkeys(checks, blind)
+
+
+_STRICT = "xfail_strict" in inspect.signature(parametrize_with_checks).parameters
+
+
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=expected_failed_checks,
+    **({"xfail_strict": True} if _STRICT else {}),
+)
+@pytest.mark.filterwarnings("ignore")  # the estimators inside warn on the checks' odd data
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+def test_every_public_estimator_is_checked():
+    public = {
+        name
+        for name in skdvl.__all__
+        if inspect.isclass(getattr(skdvl, name)) and issubclass(getattr(skdvl, name), BaseEstimator)
+    }
+    assert public == {type(estimator).__name__ for estimator in ESTIMATORS}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_clone_repr_and_pickle(estimator):
+    assert repr(clone(estimator)) == repr(estimator)
+    assert repr(pickle.loads(pickle.dumps(estimator))) == repr(estimator)
+    name = type(estimator).__name__
+    assert "Parameters" in type(estimator).__doc__ and "{shared}" not in type(estimator).__doc__
+    assert repr(estimator).startswith(name)
+    for parameter in estimator.get_params(deep=False):
+        assert f"{parameter}" in type(estimator).__doc__, f"{name}.{parameter} is not documented"
+
+
+def test_signatures_show_every_parameter():
+    parameters = inspect.signature(skdvl.BanzhafValuator).parameters
+    assert list(parameters)[:3] == ["estimator", "p", "sampler"]
+    assert "shared" not in parameters
+    with pytest.raises(TypeError, match="unexpected keyword argument 'smapler'"):
+        skdvl.BanzhafValuator(smapler="auto")
+
+
+def test_nested_parameters():
+    valuator = skdvl.ShapleyValuator(LogisticRegression(), sampler=PermutationSampler())
+    valuator.set_params(sampler__antithetic=True, estimator__C=10.0, stopping=MaxRounds(3))
+    assert valuator.sampler.antithetic and valuator.estimator.C == 10.0
+    assert valuator.set_params(stopping__n_rounds=7).stopping.n_rounds == 7
+    assert clone(valuator).get_params()["sampler__antithetic"]
+    valuator.set_params(sampler=OwenSampler(), sampler__n_levels=3)
+    assert valuator.sampler.n_levels == 3
+
+
+def test_fitted_valuators_can_be_pickled():
+    X, y = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20) % 2
+    fitted = clone(ESTIMATORS[0]).fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.values_, fitted.values_)
