@@ -131,7 +131,8 @@ def _check_sizes(sampler, n, n_rounds=400):
         np.testing.assert_allclose(sizes / sizes.sum(), pmf, atol=1e-12)
     else:  # the members of a group may be of the same size
         error = np.sqrt(groups * pmf * (1 - pmf) / sizes.sum()) + 1e-12
-        assert (np.abs(sizes / sizes.sum() - pmf) < 5 * error).all(), "size_pmf is not what is drawn"
+        close = np.abs(sizes / sizes.sum() - pmf) < 5 * error
+        assert close.all(), "size_pmf is not what is drawn"
 
 
 def _check_batches(sampler, n):
@@ -142,8 +143,10 @@ def _check_batches(sampler, n):
         return islice(sampler.generate_batches(names, random_state=1), 50)
 
     first, second = ([sample for batch in batches() for sample in batch] for _ in range(2))
-    assert all(a.index == b.index and np.array_equal(a.subset, b.subset)
-               for a, b in zip(first, second, strict=True)), "a new call starts anew"
+    assert all(
+        a.index == b.index and np.array_equal(a.subset, b.subset)
+        for a, b in zip(first, second, strict=True)
+    ), "a new call starts anew"
     for index, subset in first:
         assert set(subset) <= set(names) and index not in subset
         assert np.isfinite(sampler.log_weight(n, len(subset))), "drawn, but log_weight says never"

@@ -202,11 +202,15 @@ class IndexSampler(BaseEstimator, ABC):
                 f"of shape {indices.shape}."
             )
         seed = check_random_state(random_state).randint(2**31 - 1)
-        samples = self._samples(indices, seed)
-        return iter(lambda: list(islice(samples, self.batch_size)), [])
+        return self._batches(indices, seed)
 
     def _draw(self, seed, index, n):
         return self.draw(Round(index, n, np.random.default_rng([seed, index])))
+
+    def _batches(self, indices, seed):
+        samples = self._samples(indices, seed)
+        while batch := list(islice(samples, self.batch_size)):
+            yield batch
 
     def _samples(self, indices, seed):
         n_rounds = self.n_rounds(len(indices))

@@ -1,0 +1,49 @@
+"""The ordered map: order, errors as words, threads pinned, workers kept."""
+
+import os
+
+import joblib
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from skdvl.workers import ordered_map, pinned_threads
+
+
+def double(x):
+    return 2 * x
+
+
+def fail(x):
+    raise ValueError(f"no {x}")
+
+
+def threads(_):
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return os.getpid(), [pool["num_threads"] for pool in threadpool_info()]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky", "multiprocessing"])
+def test_results_come_in_order_and_errors_as_words(backend):
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        assert ordered_map(double, [(i,) for i in range(50)]) == list(range(0, 100, 2))
+        with pytest.raises(RuntimeError, match="no 3"):
+            ordered_map(fail, [(3,)])
+
+
+def test_threads_are_pinned_in_workers_and_restored_here():
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with pinned_threads():
+        assert all(pool["num_threads"] == 1 for pool in threadpool_info())
+        found = ordered_map(threads, [(i,) for i in range(8)], n_jobs=2)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+    assert all(n == 1 for _, pools in found for n in pools)
+    assert os.getpid() not in {pid for pid, _ in found}
+
+
+def test_workers_are_kept_between_calls():
+    first, second = (
+        {pid for pid, _ in ordered_map(threads, [(i,) for i in range(8)], n_jobs=2)}
+        for _ in range(2)
+    )
+    assert first & second
