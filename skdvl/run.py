@@ -84,6 +84,15 @@ class Run:
             failure=failures[0] if failures and not self.failure else self.failure,
         )
 
+    def reopened(self, *, window=1, store_history=False):
+        """Return the same run, ready to go on under other rules."""
+        if store_history and self.history is None:
+            raise ValueError(
+                "The last fit did not keep its history, so the values of its first rounds are not "
+                "known. Set store_history=True before the first fit, or warm_start=False."
+            )
+        return replace(self, window=window, history=self.history if store_history else None)
+
     def save(self, path, fingerprint):
         """Write the run to `path`, atomically."""
         arrays = {name: getattr(self, name) for name in ("values", "stderr", "counts", "recent")}

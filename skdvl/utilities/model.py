@@ -85,7 +85,9 @@ class ModelUtility(Utility):
         model : estimator
             Fitted on all rows.
         """
-        model = clone(self.estimator).fit(self.X, self.y, **self.fit_params)
+        everything = np.arange(self.n_players)  # an estimator may write into its own copy
+        X, y = (_safe_indexing(array, everything) for array in (self.X, self.y))
+        model = clone(self.estimator).fit(X, y, **self.fit_params)
         self._full_score = self._scored(model)
         if self._empty_score is None:
             self._empty_score = self._dummy_score()

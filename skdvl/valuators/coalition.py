@@ -1,22 +1,14 @@
 """Valuators that score coalitions: from X and y to games, through the rounds, to `values_`."""
 
-import inspect
-import os
 import warnings
 from abc import abstractmethod
-from dataclasses import replace
-from numbers import Integral, Real
-from textwrap import indent
 
-import joblib
 import numpy as np
-import scipy
 import sklearn
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, check_random_state, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -25,67 +17,25 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_memory
 
-from ..engine import Game, Rules, run_rounds
 from ..run import Run
-from ..samplers import IndexSampler, PermutationSampler, Round
-from ..stopping import MaxEvaluations, NoStopping, StandardError, StoppingRule
-from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
-from ..truncation import Truncation
 from ..utilities import Utility
-from ..workers import pinned_threads
 from .base import BaseValuator
 from .inputs import check_classes, check_groups, check_rows, check_validation, make_splits
-from .keeper import Keeper
-from .problem import Problem, check_row_params
+from .keeper import Keeper, identify
+from .parameters import CONSTRAINTS, complete
+from .plan import check_parts, make_plan
+from .problem import Problem, check_row_params, play
 
-_STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
 
-_SHARED_PARAMETERS = """\
-sampler : "auto" or IndexSampler, default="auto"
-    Which coalitions are scored; see `skdvl.samplers`. "auto" scores every coalition of at
-    most 10 players, so that values are exact, and suits the semivalue otherwise.
-scoring : str, callable or None, default=None
-    What a trained model is worth on validation rows: a name, or
-    ``scorer(estimator, X, y) -> float``, larger being better. None means accuracy for
-    classifiers and R^2 for regressors.
-cv : int, splitter or iterable, default=5
-    Without `X_val`, each row is valued on the held-out rows of the folds that train on it,
-    and its value is the mean over them. The budget of `stopping` is for all folds together.
-stopping : StoppingRule or None, default=None
-    When to stop; see `skdvl.stopping`. None ends when nine values in ten have a standard error
-    of at most 5 % of their size, or after the round that reaches 20 000 scored coalitions. It
-    promises an end, not a precision: read `stderr_`. With a sampler that ends by itself, such
-    as an exhaustive one, None runs to its end, and the values are exact.
-truncation : Truncation or None, default=None
-    When to end a permutation early; see `skdvl.truncation`. It is biased, so None is never.
-strategy : "auto" or subclass of EvaluationStrategy, default="auto"
-    How scores become values; see `skdvl.strategies`. "auto" suits the sampler.
-error_score : "auto", "raise" or float, default="auto"
-    What a coalition is worth on which the estimator fails. "auto": rows of one class score as
-    the classifier that always predicts it, other failures as the empty coalition. "raise"
-    raises, also for one class if the estimator does. Failures are counted in `n_failed_fits_`
-    and reported by one warning. The fit on all rows is always strict.
-empty_score : "dummy" or float, default="dummy"
-    What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
-    ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
-store_history : bool, default=False
-    Keep the values after every round in `history_`.
-warm_start : bool, default=False
-    Let the next `fit` on the same data go on where this one stopped, for instance with a
-    larger budget. It ends with the bits of one uninterrupted fit.
-n_jobs : int or None, default=None
-    Workers, as everywhere in scikit-learn; the backend is that of `joblib.parallel_config`.
-    The values have the same bits for every number of workers and every backend.
-random_state : int, RandomState instance or None, default=None
-    Seeds the draws, and every random state of the estimator that is not an integer.
-verbose : int, default=0
-    Print a line every few seconds.
-memory : str, joblib.Memory or None, default=None
-    Where whole results are kept, as in scikit-learn's Pipeline: a fit with the same data and
-    parameters is not computed again. Not used with `warm_start`.
-checkpoint : str, path-like or None, default=None
-    File that the state of the fit is written to every few seconds, at the end, and when it is
-    interrupted. The same call goes on from it. A file of another computation is refused."""
+# Fitted attributes that the next fit may not set again.
+_SOMETIMES = (
+    "estimator_",
+    "groups_",
+    "group_values_",
+    "group_stderr_",
+    "history_",
+    "_row_groups",
+)
 
 
 class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
@@ -120,20 +70,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         Only if X has column names.
     """
 
-    _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit"]), None],
-        "scoring": [str, callable, None],
-        "cv": ["cv_object"],
-        "error_score": [StrOptions({"auto", "raise"}), Interval(Real, None, None, closed="both")],
-        "empty_score": [StrOptions({"dummy"}), Interval(Real, None, None, closed="both")],
-        "store_history": ["boolean"],
-        "warm_start": ["boolean"],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "memory": [str, HasMethods(["cache"]), None],
-        "checkpoint": [str, os.PathLike, None],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
         self,
@@ -173,19 +110,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.checkpoint = checkpoint
 
     def __init_subclass__(cls, **kwargs):
-        """Complete the signature, the constraints and the docstring of a subclass."""
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            own = inspect.signature(cls.__init__).parameters
-            shared = inspect.signature(CoalitionValuator.__init__).parameters
-            named = [p for p in own.values() if p.kind is not p.VAR_KEYWORD]
-            merged = named + [p for name, p in shared.items() if name not in own]
-            cls.__init__.__signature__ = inspect.Signature(merged)
-        own = vars(cls).get("_parameter_constraints", {})
-        cls._parameter_constraints = CoalitionValuator._parameter_constraints | own
-        if cls.__doc__:
-            shared = indent(_SHARED_PARAMETERS, "    ").lstrip()
-            cls.__doc__ = cls.__doc__.replace("{shared}", shared)
+        complete(cls, CoalitionValuator)
 
     @abstractmethod
     def _make_semivalue(self):
@@ -229,7 +155,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             Whatever the estimator raises when it is fitted on all rows.
         """
         self._validate_params()
-        self._check_parts()
+        check_parts(self)
         if self.estimator is None:
             raise ValueError(
                 f"{type(self).__name__} has no estimator to train. Pass one, such as "
@@ -237,9 +163,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             )
         problem, names = self._pose(X, y, X_val, y_val, groups, params)
         model, run = self._solve(problem, problem.players(), problem.n_players)
-        self.estimator_ = model
-        self._publish(run, names, problem.player_of_row)
-        self._row_index = getattr(X, "index", None)
+        index = X.index if hasattr(X, "iloc") else None
+        self._publish(model, run, names, problem.player_of_row, index)
         return self
 
     def fit_utility(self, utility):
@@ -255,44 +180,17 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             With `values_`, `stderr_` and the rest, one entry for each player.
         """
         self._validate_params()
-        self._check_parts()
+        check_parts(self)
         if not isinstance(utility, Utility):
             raise ValueError(
                 f"fit_utility takes an instance of skdvl.utilities.Utility; got {utility!r}."
             )
         n = utility.n_players
         _, run = self._solve(utility, [np.arange(n)], n)
-        self._publish(run, None, np.arange(n))
-        self._row_index = None
+        self._publish(None, run, None, np.arange(n), None)
         return self
 
     # ------------------------------------------------------------------ before the rounds
-
-    def _check_parts(self):
-        """Refuse parts that are not parts, with their way out."""
-        kinds = {"sampler": IndexSampler, "stopping": StoppingRule, "truncation": Truncation}
-        for name, kind in kinds.items():
-            part, default = getattr(self, name), "auto" if name == "sampler" else None
-            if isinstance(part, type) and issubclass(part, kind):
-                raise ValueError(
-                    f"{name}={part.__name__} is a class; write {name}={part.__name__}()."
-                )
-            if isinstance(part, kind):
-                part._validate_params()
-            elif part is not default and part != default:
-                raise ValueError(
-                    f"{name}={part!r} is unknown; pass {default!r} or an instance of a "
-                    f"{kind.__name__}, see skdvl.{kind.__module__.split('.')[1]}."
-                )
-        strategy = self.strategy
-        if strategy != "auto" and not (
-            isinstance(strategy, type) and issubclass(strategy, EvaluationStrategy)
-        ):
-            raise ValueError(
-                f"strategy={strategy!r} is unknown; pass 'auto' or a class of skdvl.strategies, "
-                "such as SampleReuse."
-            )
-        self._make_semivalue()._validate_params()
 
     def _pose(self, X, y, X_val, y_val, groups, params):
         """Return the problem, and the names of the groups."""
@@ -355,10 +253,11 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         -------
         routing : MetadataRouter
         """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        if self.estimator is None:
+            return router
         return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(estimator=self.estimator, method_mapping=_mapping("fit"))
+            router.add(estimator=self.estimator, method_mapping=_mapping("fit"))
             .add(scorer=self._make_scorer(), method_mapping=_mapping("score"))
             .add(splitter=self.cv, method_mapping=_mapping("split"))
         )
@@ -376,62 +275,18 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     def _solve(self, problem, players, n_players):
         """Play the games of a problem, or of a bare utility; return the model and the run."""
-        plan = self._plan(players)
-        strategies = [plan.strategy(plan.semivalue, plan.rules.sampler, len(p)) for p in players]
-        memory = check_memory(None if self.warm_start else self.memory)
-        keeper = Keeper(self.checkpoint, self._identify(problem, plan), self.verbose)
+        plan = make_plan(self, players)
+        strategies = plan.strategies(players)
+        fingerprint = None
+        if self.checkpoint is not None or self.warm_start:
+            fingerprint = identify(problem, plan, self.random_state)
+        keeper = Keeper(self.checkpoint, fingerprint, self.verbose)
         begun = self._resume(keeper, strategies, n_players, plan.rules.stopping.window)
-        solve = memory.cache(_play, ignore=["keeper", "n_jobs"])
+        memory = check_memory(None if self.warm_start else self.memory)
+        solve = memory.cache(play, ignore=["keeper", "n_jobs"])
         model, run = solve(problem, plan.rules, strategies, players, begun, keeper, self.n_jobs)
-        self._continues = (keeper.fingerprint, run)
+        self._continues = (fingerprint, run) if self.warm_start else None
         return model, run
-
-    def _plan(self, players):
-        """Choose the parts; what does not fit together is refused here, before any fit."""
-        truncation, sampler = self._make_truncation(), self.sampler
-        if isinstance(sampler, str):
-            sampler = self._make_sampler(max(map(len, players)))
-            sampler = sampler if truncation is None else PermutationSampler()
-        if (
-            truncation is not None
-            and sampler.draw(Round(0, 4, np.random.default_rng(0))).length < 2
-        ):
-            raise ValueError(
-                f"{truncation!r} ends walks through permutations early, and {sampler!r} draws "
-                "none. Use PermutationSampler(), or no truncation."
-            )
-        endless, stopping = sampler.n_rounds(len(players[0])) is None, self.stopping
-        if stopping is None:
-            stopping = NoStopping()
-            if endless:
-                stopping = StandardError(rtol=0.05, fraction=0.9) | MaxEvaluations(20_000)
-        if endless and not stopping.ends:
-            raise ValueError(
-                f"{stopping!r} never stops and {sampler!r} never runs out, so the fit would not "
-                "end. Use a rule such as MaxEvaluations(10_000)."
-            )
-        return Bunch(
-            rules=Rules(sampler, stopping, truncation),
-            strategy=_STRATEGIES[sampler.draws] if self.strategy == "auto" else self.strategy,
-            semivalue=self._make_semivalue(),
-        )
-
-    def _identify(self, problem, plan):
-        """Fingerprint of the computation, for what outlives a fit; the budget is not part of it."""
-        if self.checkpoint is None and not self.warm_start:
-            return None
-        seed = self.random_state
-        if isinstance(seed, np.random.RandomState):
-            seed = seed.get_state(legacy=True)
-        versions = [module.__version__ for module in (sklearn, np, scipy)]
-        parts = (problem, plan.semivalue, plan.rules.sampler, plan.rules.truncation)
-        try:
-            return joblib.hash((parts, plan.strategy.__qualname__, seed, versions))
-        except Exception as error:
-            raise ValueError(
-                "This computation cannot be told from others, which checkpoint and warm_start "
-                f"need: {error}. Define functions such as scorers in an importable module."
-            ) from error
 
     def _resume(self, keeper, strategies, n_players, window):
         """Return the run to go on with: that of the checkpoint, the last fit's, or a new one."""
@@ -439,26 +294,28 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         saved = keeper.load(**options)
         if saved is not None:
             return saved
-        fingerprint, run = getattr(self, "_continues", (None, None))
-        if self.warm_start and run is not None:
+        if self.warm_start and getattr(self, "_continues", None) is not None:
+            fingerprint, run = self._continues
             if fingerprint != keeper.fingerprint:
                 raise ValueError(
                     "warm_start=True goes on with the last fit, and the data or parameters differ "
                     "from it in more than the budget. Set warm_start=False to begin anew."
                 )
-            if not self.store_history or run.history is not None:
-                return replace(run, window=window)
+            return run.reopened(**options)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return Run.begin([s.empty() for s in strategies], n_players, seed, **options)
 
-    def _publish(self, run, names, player_of_row):
-        """Set the fitted attributes, all of them at the end, and say what went wrong."""
+    def _publish(self, model, run, names, player_of_row, index):
+        """Set the fitted attributes, all of them at the end, and then say what went wrong."""
         size = np.bincount(player_of_row)
+        self._row_index = index
         self.values_ = (run.values / size)[player_of_row]
         self.stderr_ = (run.stderr / size)[player_of_row]
         self.counts_ = run.counts[player_of_row]
-        for name in ("groups_", "group_values_", "group_stderr_", "history_", "_row_groups"):
+        for name in _SOMETIMES:
             vars(self).pop(name, None)
+        if model is not None:
+            self.estimator_ = model
         if names is not None:
             self.groups_, self._row_groups = names, names[player_of_row]
             self.group_values_, self.group_stderr_ = run.values, run.stderr
@@ -483,23 +340,6 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def _play(problem, rules, strategies, players, begun, keeper, n_jobs):
-    """Bind the utilities, then play round after round; return the model and the last run."""
-    with pinned_threads():
-        if isinstance(problem, Utility):
-            model, utilities = None, [problem]
-        else:
-            model, utilities = problem.bind(begun.seed)
-        games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
-        run = begun
-        try:
-            for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
-                keeper.after_round(run, rules.stopping)
-        finally:
-            keeper.save(run)
-    return model, run
 
 
 def _mapping(callee):

@@ -3,9 +3,31 @@
 from pathlib import Path
 from time import monotonic
 
+import joblib
+import numpy as np
+import scipy
+import sklearn
+
 from ..run import Run
 
 _SECONDS = 2.0  # between two saves, and between two lines
+
+
+def identify(problem, plan, random_state):
+    """Fingerprint of a computation: all that its values depend on, but for the budget.
+
+    A seed that was not given as an integer is not part of it; it comes from the saved run.
+    """
+    seed = random_state if isinstance(random_state, (int, np.integer)) else None
+    rules, versions = plan.rules, [module.__version__ for module in (sklearn, np, scipy)]
+    parts = (problem, plan.semivalue, plan.strategy.__qualname__, rules.sampler, rules.truncation)
+    try:
+        return joblib.hash((parts, seed, versions))
+    except Exception as error:
+        raise ValueError(
+            "This computation cannot be told from others, which checkpoint and warm_start need: "
+            f"{error}. Define functions such as scorers in an importable module."
+        ) from error
 
 
 class Keeper:

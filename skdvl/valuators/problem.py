@@ -8,7 +8,9 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
-from ..utilities import GroupedUtility, ModelUtility
+from ..engine import Game, run_rounds
+from ..utilities import GroupedUtility, ModelUtility, Utility
+from ..workers import pinned_threads
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Problem:
         if self.splits is None:
             utility = self._utility(estimator, self.X, self.y, self.X_val, self.y_val)
             return utility.bind(), [self._played(utility, self.player_of_row)]
-        model = clone(estimator).fit(self.X, self.y, **self.fit_params)
+        everything = np.arange(len(self.y))
+        X, y = (_safe_indexing(array, everything) for array in (self.X, self.y))  # copies
+        model = clone(estimator).fit(X, y, **self.fit_params)
         utilities = []
         for train, test in self.splits:
             utility = self._utility(
@@ -104,6 +108,41 @@ class Problem:
         return GroupedUtility(utility, np.unique(player_of_row, return_inverse=True)[1])
 
 
+def play(problem, rules, strategies, players, begun, keeper, n_jobs):
+    """Bind the utilities, then play round after round.
+
+    Parameters
+    ----------
+    problem : Problem or Utility
+    rules : skdvl.engine.Rules
+    strategies : list of EvaluationStrategy
+    players : list of ndarray of int
+    begun : skdvl.run.Run
+    keeper : Keeper
+    n_jobs : int or None
+
+    Returns
+    -------
+    model : estimator or None
+        Fitted on all rows.
+    run : skdvl.run.Run
+        The last one.
+    """
+    with pinned_threads():
+        if isinstance(problem, Utility):
+            model, utilities = None, [problem]
+        else:
+            model, utilities = problem.bind(begun.seed)
+        games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
+        run = begun
+        try:
+            for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
+                keeper.after_round(run, rules.stopping)
+        finally:
+            keeper.save(run)
+    return model, run
+
+
 def pin_seeds(estimator, seed):
     """Set every random state that is not an integer yet to one drawn from the seed.
 
@@ -114,9 +153,11 @@ def pin_seeds(estimator, seed):
     pinned = {}
     for name, value in sorted(estimator.get_params().items()):
         if name.rsplit("__", 1)[-1] == "random_state":
-            draw = int(rng.integers(2**31 - 1))
             if not isinstance(value, (int, np.integer)):
-                pinned[name] = draw
+                pinned[name] = int(rng.integers(2**31 - 1))
+        elif hasattr(value, "random_state") and not hasattr(value, "get_params"):
+            if not isinstance(value.random_state, (int, np.integer)):  # a splitter; clone copied it
+                value.random_state = int(rng.integers(2**31 - 1))
     return estimator.set_params(**pinned)
 
 

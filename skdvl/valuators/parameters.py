@@ -1,0 +1,89 @@
+"""The parameters that all valuators of coalitions share, written once.
+
+Their documentation and constraints live here; `complete` gives a subclass the whole signature, so
+that `get_params`, `clone` and `help` see every parameter, as scikit-learn's users expect.
+"""
+
+import inspect
+import os
+from numbers import Integral, Real
+from textwrap import indent
+
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+_NUMBER = Interval(Real, None, None, closed="both")
+
+CONSTRAINTS = {
+    "estimator": [HasMethods(["fit"]), None],
+    "scoring": [str, callable, None],
+    "cv": ["cv_object"],
+    "error_score": [StrOptions({"auto", "raise"}), _NUMBER],
+    "empty_score": [StrOptions({"dummy"}), _NUMBER],
+    "store_history": ["boolean"],
+    "warm_start": ["boolean"],
+    "n_jobs": [Integral, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "memory": [str, HasMethods(["cache"]), None],
+    "checkpoint": [str, os.PathLike, None],
+}
+
+DOCUMENTATION = """\
+sampler : "auto" or IndexSampler, default="auto"
+    Which coalitions are scored; see `skdvl.samplers`. "auto" scores every coalition of at
+    most 10 players, so that values are exact, and suits the semivalue otherwise.
+scoring : str, callable or None, default=None
+    What a trained model is worth on validation rows: a name, or
+    ``scorer(estimator, X, y) -> float``, larger being better. None means accuracy for
+    classifiers and R^2 for regressors.
+cv : int, splitter or iterable, default=5
+    Without `X_val`, each row is valued on the held-out rows of the folds that train on it,
+    and its value is the mean over them. The budget of `stopping` is for all folds together.
+stopping : StoppingRule or None, default=None
+    When to stop; see `skdvl.stopping`. None ends when nine values in ten have a standard error
+    of at most 5 % of their size, or after the round that reaches 20 000 scored coalitions. It
+    promises an end, not a precision: read `stderr_`. With a sampler that ends by itself, such
+    as an exhaustive one, None runs to its end, and the values are exact.
+truncation : Truncation or None, default=None
+    When to end a permutation early; see `skdvl.truncation`. It is biased, so None is never.
+strategy : "auto" or subclass of EvaluationStrategy, default="auto"
+    How scores become values; see `skdvl.strategies`. "auto" suits the sampler.
+error_score : "auto", "raise" or float, default="auto"
+    What a coalition is worth on which the estimator fails. "auto": rows of one class score as
+    the classifier that always predicts it, other failures as the empty coalition. "raise"
+    raises, also for one class if the estimator does. Failures are counted in `n_failed_fits_`
+    and reported by one warning. The fit on all rows is always strict.
+empty_score : "dummy" or float, default="dummy"
+    What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
+    ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
+store_history : bool, default=False
+    Keep the values after every round in `history_`.
+warm_start : bool, default=False
+    Let the next `fit` on the same data go on where this one stopped, for instance with a
+    larger budget. It ends with the bits of one uninterrupted fit.
+n_jobs : int or None, default=None
+    Workers, as everywhere in scikit-learn; the backend is that of `joblib.parallel_config`.
+    The values have the same bits for every number of workers and every backend.
+random_state : int, RandomState instance or None, default=None
+    Seeds the draws, and every random state of the estimator that is not an integer.
+verbose : int, default=0
+    Print a line every few seconds.
+memory : str, joblib.Memory or None, default=None
+    Where whole results are kept, as in scikit-learn's Pipeline: a fit with the same data and
+    parameters is not computed again. Not used with `warm_start`.
+checkpoint : str, path-like or None, default=None
+    File that the state of the fit is written to every few seconds, at the end, and when it is
+    interrupted. The same call goes on from it. A file of another computation is refused."""
+
+
+def complete(cls, base):
+    """Complete the signature, the constraints and the docstring of a subclass of `base`."""
+    if "__init__" in vars(cls):
+        own = inspect.signature(cls.__init__).parameters
+        shared = inspect.signature(base.__init__).parameters
+        named = [p for p in own.values() if p.kind is not p.VAR_KEYWORD]
+        merged = named + [p for name, p in shared.items() if name not in own]
+        cls.__init__.__signature__ = inspect.Signature(merged)
+    cls._parameter_constraints = CONSTRAINTS | vars(cls).get("_parameter_constraints", {})
+    if cls.__doc__:
+        cls.__doc__ = cls.__doc__.replace("{shared}", indent(DOCUMENTATION, "    ").lstrip())

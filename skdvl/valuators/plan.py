@@ -1,0 +1,110 @@
+"""The parts of a fit: which were given, which suit, and which do not go together.
+
+Everything is refused here, before anything is fitted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engine import Rules
+from ..samplers import IndexSampler, PermutationSampler, Round
+from ..semivalues import Semivalue
+from ..stopping import MaxEvaluations, NoStopping, StandardError, StoppingRule
+from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
+from ..truncation import Truncation
+
+_STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parts of a fit.
+
+    Attributes
+    ----------
+    rules : Rules
+        Sampler, stopping rule and truncation.
+    strategy : type
+        Subclass of EvaluationStrategy.
+    semivalue : Semivalue
+    """
+
+    rules: Rules
+    strategy: type
+    semivalue: Semivalue
+
+    def strategies(self, players):
+        """Make the strategy of each game; a misfit of semivalue and sampler is refused here."""
+        return [self.strategy(self.semivalue, self.rules.sampler, len(p)) for p in players]
+
+
+def check_parts(valuator):
+    """Refuse parts that are not parts, and parameters of parts that are out of range."""
+    _check_part(valuator, "sampler", IndexSampler, "auto")
+    _check_part(valuator, "stopping", StoppingRule, None)
+    _check_part(valuator, "truncation", Truncation, None)
+    strategy = valuator.strategy
+    known = isinstance(strategy, type) and issubclass(strategy, EvaluationStrategy)
+    if not known and strategy != "auto":
+        raise ValueError(
+            f"strategy={strategy!r} is unknown; pass 'auto' or a class of skdvl.strategies, "
+            "such as SampleReuse."
+        )
+    valuator._make_semivalue()._validate_params()
+
+
+def _check_part(valuator, name, kind, default):
+    part = getattr(valuator, name)
+    if isinstance(part, kind):
+        part._validate_params()
+    elif isinstance(part, type) and issubclass(part, kind):
+        raise ValueError(f"{name}={part.__name__} is a class; write {name}={part.__name__}().")
+    elif not (part is None if default is None else isinstance(part, str) and part == default):
+        raise ValueError(
+            f"{name}={part!r} is unknown; pass {default!r} or an instance of a {kind.__name__}, "
+            f"see skdvl.{kind.__module__.split('.')[1]}."
+        )
+
+
+def make_plan(valuator, players):
+    """Choose the parts that were left to us, and refuse what does not go together.
+
+    Parameters
+    ----------
+    valuator : CoalitionValuator
+    players : list of ndarray
+        The players of each game.
+
+    Returns
+    -------
+    plan : Plan
+    """
+    truncation, sampler = valuator._make_truncation(), valuator.sampler
+    if isinstance(sampler, str):
+        most = max(map(len, players))
+        sampler = valuator._make_sampler(most) if truncation is None else PermutationSampler()
+    if truncation is not None and not _draws_permutations(sampler):
+        raise ValueError(
+            f"{truncation!r} ends walks through permutations early, and {sampler!r} draws none. "
+            "Use PermutationSampler(), or no truncation."
+        )
+    endless = sampler.n_rounds(len(players[0])) is None
+    stopping = valuator.stopping
+    if stopping is None:
+        stopping = NoStopping()
+        if endless:
+            stopping = StandardError(rtol=0.05, fraction=0.9) | MaxEvaluations(20_000)
+    if endless and not stopping.ends:
+        raise ValueError(
+            f"{stopping!r} never stops and {sampler!r} never runs out, so the fit would not end. "
+            "Use a rule such as MaxEvaluations(10_000)."
+        )
+    strategy = valuator.strategy
+    if isinstance(strategy, str):
+        strategy = _STRATEGIES[sampler.draws]
+    return Plan(Rules(sampler, stopping, truncation), strategy, valuator._make_semivalue())
+
+
+def _draws_permutations(sampler):
+    return sampler.draw(Round(0, 4, np.random.default_rng(0))).length > 1
