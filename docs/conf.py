@@ -1,0 +1,35 @@
+"""Sphinx configuration: ``sphinx-build -W -b html docs docs/_build/html``."""
+
+import warnings
+
+import skdvl
+
+project = "skdvl"
+author = "The skdvl developers"
+release = version = skdvl.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "auto_examples/*.ipynb"]
+templates_path = ["_templates"]
+html_theme = "alabaster"
+html_title = "skdvl"
+
+autosummary_generate = True
+autodoc_inherit_docstrings = True
+numpydoc_show_class_members = False
+myst_heading_anchors = 3
+suppress_warnings = ["config.cache", "myst.xref_missing"]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "download_all_examples": False,
+    "abort_on_example_error": True,
+}
+warnings.filterwarnings("ignore", message="Matplotlib is currently using agg")
