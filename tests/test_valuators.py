@@ -374,6 +374,7 @@ def test_random_values(medium):
     a, b = (skdvl.RandomValuator(random_state=s).fit(X, y) for s in (0, 0))
     np.testing.assert_array_equal(a.values_, b.values_)
     assert a.to_frame(sort=True)["value"].is_monotonic_increasing
+    assert list(a.fit(X.tolist(), y.tolist()).to_frame().index) == list(range(40))
 
 
 def test_verbose_tells_how_it_goes(medium, capsys, monkeypatch):

@@ -20,12 +20,18 @@ from sklearn.utils.validation import check_memory
 from ..run import Run
 from ..utilities import Utility
 from .base import BaseValuator
-from .inputs import check_classes, check_groups, check_rows, check_validation, make_splits
+from .inputs import (
+    check_classes,
+    check_groups,
+    check_rows,
+    check_validation,
+    make_splits,
+    row_index,
+)
 from .keeper import Keeper, identify
 from .parameters import CONSTRAINTS, complete
 from .plan import check_parts, make_plan
 from .problem import Problem, check_row_params, play
-
 
 # Fitted attributes that the next fit may not set again.
 _SOMETIMES = (
@@ -163,8 +169,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             )
         problem, names = self._pose(X, y, X_val, y_val, groups, params)
         model, run = self._solve(problem, problem.players(), problem.n_players)
-        index = X.index if hasattr(X, "iloc") else None
-        self._publish(model, run, names, problem.player_of_row, index)
+        self._publish(model, run, names, problem.player_of_row, row_index(X))
         return self
 
     def fit_utility(self, utility):

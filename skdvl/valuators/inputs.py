@@ -32,6 +32,11 @@ def check_rows(valuator, X, y):
     return X, check_target(y)
 
 
+def row_index(X):
+    """Return the row labels of a pandas data frame, None for anything else."""
+    return X.index if hasattr(X, "iloc") else None
+
+
 def check_target(y):
     """Return labels or targets as an array without missing values."""
     y = np.asarray(y)

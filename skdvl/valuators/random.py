@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .base import BaseValuator
-from .inputs import check_rows
+from .inputs import check_rows, row_index
 
 
 class RandomValuator(BaseValuator):
@@ -59,5 +59,5 @@ class RandomValuator(BaseValuator):
         self.values_ = check_random_state(self.random_state).standard_normal(len(y))
         self.stderr_ = np.zeros(len(y))
         self.counts_ = np.zeros(len(y), dtype=np.int64)
-        self._row_index = getattr(X, "index", None)
+        self._row_index = row_index(X)
         return self
