@@ -21,7 +21,7 @@ class RoundScores(NamedTuple):
     scores : list of ndarray of shape (B, L + 1)
         One array for each batch of walks.
     n_evaluations : int
-        Coalitions scored, the empty one not counted, since its score is known beforehand.
+        Coalitions scored, but for those whose score the utility knew beforehand.
     failures : list of str
         One sentence for each coalition that could not be fitted.
     """
@@ -112,7 +112,8 @@ def score_block(utility, walks, first, last, rule):
             if (n_real <= done).all():
                 break
     real = np.arange(last - first) < n_real[:, None]
-    return scores, int(np.count_nonzero(real & (walks.sizes[:, first:last] > 0))), failures
+    real &= ~np.isin(walks.sizes[:, first:last], utility.known_sizes)
+    return scores, int(np.count_nonzero(real)), failures
 
 
 def _pieces(utility, walks, first, last, n_steps):

@@ -17,6 +17,17 @@ from scipy.optimize import brentq, linprog, minimize
 from .semivalues import Banzhaf, LeaveOneOut, Shapley
 from .utilities import Utility
 
+__all__ = [
+    "AirportGame",
+    "Game",
+    "MinerGame",
+    "MinimumSpanningTreeGame",
+    "ShoesGame",
+    "SizeGame",
+    "SymmetricVotingGame",
+    "WeightedVotingGame",
+]
+
 
 class Game(Utility):
     """Base class for games with closed-form values."""

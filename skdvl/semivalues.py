@@ -12,6 +12,15 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+__all__ = [
+    "Banzhaf",
+    "BetaShapley",
+    "DeltaShapley",
+    "LeaveOneOut",
+    "Semivalue",
+    "Shapley",
+]
+
 
 class Semivalue(BaseEstimator, ABC):
     """Base class for semivalues: write `size_pmf`, and that is all.

@@ -12,6 +12,21 @@ from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "MaxEvaluations",
+    "MaxRounds",
+    "MaxTime",
+    "MaxUpdates",
+    "MinUpdates",
+    "NoStopping",
+    "RankStability",
+    "StandardError",
+    "StoppingRule",
+    "ValueStability",
+]
+
 _COUNT = [Interval(Integral, 1, None, closed="left")]
 _SHARE = [Interval(Real, 0, 1, closed="right")]
 _TOLERANCE = [Interval(Real, 0, None, closed="left")]
@@ -50,10 +65,10 @@ class StoppingRule(BaseEstimator, ABC):
         """
 
     def __or__(self, other):
-        return AnyOf(self, other)
+        return AnyOf(self, other) if isinstance(other, StoppingRule) else NotImplemented
 
     def __and__(self, other):
-        return AllOf(self, other)
+        return AllOf(self, other) if isinstance(other, StoppingRule) else NotImplemented
 
 
 _RULE = [StoppingRule]

@@ -18,6 +18,16 @@ from .stopping import MaxRounds, StoppingRule
 from .strategies import MarginalMean, SampleReuse
 from .utilities import Utility
 
+__all__ = [
+    "SmallGame",
+    "check_sampler",
+    "check_semivalue",
+    "check_stopping_rule",
+    "check_utility",
+    "enumerate_values",
+    "play",
+]
+
 _STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
 
 

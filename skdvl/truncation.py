@@ -13,6 +13,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+__all__ = [
+    "DeviationTruncation",
+    "FixedTruncation",
+    "RelativeTruncation",
+    "Truncation",
+]
+
 _SHARE = Interval(Real, 0, 1, closed="both")
 
 

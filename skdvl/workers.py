@@ -7,6 +7,7 @@ one core and on many.
 
 import os
 import traceback
+import warnings
 from contextlib import contextmanager
 
 from sklearn.utils.parallel import Parallel, delayed
@@ -23,6 +24,18 @@ def pinned_threads():
     around the whole fit is safe where one inside each task is not.
     """
     with threadpool_limits(limits=1):
+        yield
+
+
+@contextmanager
+def quiet():
+    """Silence warnings in this process: thousands of small fits would repeat them.
+
+    Entered once around all rounds, by the main thread alone; entering and leaving it in each
+    task would race under threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -66,10 +79,17 @@ def _attempt(owner, function, task):
     """Run one task; an error comes back as words."""
     if os.getpid() != owner:
         _pin_worker()
+        with quiet():
+            return _outcome(function, task)
+    return _outcome(function, task)
+
+
+def _outcome(function, task):
     try:
         return function(*task), None
     except Exception as error:
-        return None, (str(error) or type(error).__name__, traceback.format_exc())
+        words = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {error}"
+        return None, (words, traceback.format_exc())
 
 
 def _pin_worker():

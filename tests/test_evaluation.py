@@ -72,7 +72,9 @@ def test_scores_do_not_depend_on_blocks(kind, block_size):
     utility = kind(9, block_size)
     scored = evaluate([utility], [walks])
     np.testing.assert_allclose(scored.scores[0], _expected(walks))
-    assert scored.n_evaluations == 5 * 9  # the empty coalition is not counted
+    assert scored.n_evaluations == 5 * 10
+    utility.known_sizes = (0, 9)
+    assert evaluate([utility], [walks]).n_evaluations == 5 * 8
     assert all(m <= block_size for m, _ in utility.asked)
 
 
@@ -112,10 +114,10 @@ def test_truncated_tails_repeat_the_last_score(kind):
         end = np.argmax(whole >= 6)
         np.testing.assert_allclose(row[: end + 1], whole[: end + 1])
         np.testing.assert_allclose(row[end:], whole[end])
-        n_real += end
+        n_real += end + 1
     assert scored.n_evaluations == n_real
     if kind is Sum:  # nothing is scored beyond the cut, but for the full score
-        assert len(utility.asked) == n_real + 5 + 1
+        assert len(utility.asked) == n_real + 1
 
 
 def test_truncation_rules():

@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
@@ -21,6 +22,7 @@ from skdvl.samplers import (
 from skdvl.semivalues import Banzhaf, DeltaShapley
 from skdvl.stopping import MaxEvaluations, MaxRounds, MaxTime, MinUpdates
 from skdvl.truncation import RelativeTruncation
+from skdvl.utilities import Utility
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((20, 3)), np.arange(20) % 2
@@ -48,11 +50,11 @@ def test_rows_and_labels():
         _valuator().fit(X[:0], Y[:0])
     with pytest.raises(ValueError, match=r"1 sample\(s\).*at least 2 rows"):
         _valuator().fit(X[:1], Y[:1])
-    with pytest.raises(ValueError, match=r"one class only \(.*1.*\).*at least 2 classes"):
+    with pytest.raises(ValueError, match="one class only, '1'; .* at least 2 classes"):
         _valuator().fit(X, np.ones(20, dtype=int))
     with pytest.raises(ValueError, match="requires y to be passed"):
         _valuator().fit(X, None)
-    with pytest.raises(ValueError, match="y contains NaN"):
+    with pytest.raises(ValueError, match="Input y contains NaN"):
         _valuator().fit(X, np.where(Y, np.nan, 0.0))
 
 
@@ -94,9 +96,59 @@ def test_folds():
     with pytest.raises(ValueError, match="without training or without held-out rows"):
         _valuator(cv=[(np.arange(20), np.arange(0))]).fit(X, Y)
 
+    with pytest.raises(ValueError, match=r"cv=KFold is a class; write cv=KFold\(\)"):
+        _valuator(cv=KFold).fit(X, Y)
+    with pytest.raises(ValueError, match="cannot split 20 rows.*Pass groups, or pass X_val"):
+        _valuator(cv=GroupKFold(3)).fit(X, Y)
+    with pytest.raises(ValueError, match="rows that X does not have; expected integers from 0 to"):
+        _valuator(cv=[(np.arange(15), np.arange(15, 25))]).fit(X, Y)
+    with pytest.raises(ValueError, match="cannot split 20 rows"):
+        _valuator(cv=[1, 2, 3]).fit(X, Y)
+    with pytest.raises(ValueError, match="draws other folds each time"):
+        _valuator(cv=KFold(2, shuffle=True), warm_start=True).fit(X, Y)
+
+
+def test_metadata_that_nobody_takes():
+    with pytest.raises(TypeError, match=r"got \['Xval'\], and takes X, y, X_val, y_val and groups"):
+        _valuator().fit(X, Y, Xval=X_VAL)
+
+
+def test_holes_in_labels_and_groups():
+    names = np.array(["a", "b"], dtype=object)[Y]
+    names[4] = None
+    with pytest.raises(ValueError, match="Input y contains NaN or None"):
+        _valuator().fit(X, names)
+    for groups in (names, np.where(Y, np.nan, 1.0)):
+        with pytest.raises(ValueError, match="groups holds missing values"):
+            _valuator().fit(X, Y, groups=groups)
+
+
+def test_utilities_that_break_their_contract():
+    class Bad(Utility):
+        n_players = 4
+
+        def __init__(self, answer):
+            self.answer = answer
+
+        def __call__(self, masks):
+            return self.answer(masks)
+
+    valuator = skdvl.ShapleyValuator()
+    with pytest.raises(RuntimeError, match="ValueError: Bad returned nan for a coalition of 0"):
+        valuator.fit_utility(Bad(lambda masks: np.full(len(masks), np.nan)))
+    with pytest.raises(RuntimeError, match=r"shape \(\) for 16 coalitions; expected shape \(16,\)"):
+        valuator.fit_utility(Bad(lambda masks: 1.0))
+    with pytest.raises(RuntimeError, match="KeyError: 'boom'"):
+        valuator.fit_utility(Bad(lambda masks: {}["boom"]))
+    for n in (0, "4", 4.0):
+        bad = Bad(len)
+        bad.n_players = n
+        with pytest.raises(ValueError, match="n_players must be a positive int; got"):
+            valuator.fit_utility(bad)
+
 
 def test_groups():
-    with pytest.raises(ValueError, match="groups has 3 entries and X has 20 rows"):
+    with pytest.raises(ValueError, match=r"groups has shape \(3,\) and X has 20 rows"):
         _valuator().fit(X, Y, groups=[1, 2, 3])
     with pytest.raises(ValueError, match="one group only"):
         _valuator().fit(X, Y, groups=np.zeros(20))

@@ -5,6 +5,7 @@ import pytest
 
 from skdvl.run import Run
 from skdvl.stopping import (
+    AnyOf,
     MaxEvaluations,
     MaxRounds,
     MaxTime,
@@ -75,4 +76,6 @@ def test_combinations():
     with pytest.raises(ValueError, match="'n_rounds' parameter of MaxRounds"):
         (MaxTime(1) | MaxRounds(0))._validate_params()
     with pytest.raises(ValueError, match="'right' parameter of AnyOf"):
-        (MaxTime(1) | 3)._validate_params()
+        AnyOf(MaxTime(1), 3)._validate_params()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        MaxTime(1) | 3

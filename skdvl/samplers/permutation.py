@@ -11,6 +11,8 @@ _EVALUATIONS_PER_ROUND = 256  # enough to amortise a round, few enough to stop i
 class PermutationSampler(IndexSampler):
     """Uniform random permutations, each walked from nobody to everybody.
 
+    A round walks one permutation, or as many as it takes to score 256 coalitions.
+
     Parameters
     ----------
     antithetic : bool, default=False

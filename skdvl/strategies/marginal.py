@@ -18,6 +18,7 @@ class MarginalMean(EvaluationStrategy):
 
     def _weigh(self, proposal):
         self.weight = importance(self.pmf, proposal)
+        self.borrowed = max(self.weight[self.pmf > 0].max() - 1, 0)
 
     def empty(self):
         return {
@@ -58,10 +59,22 @@ class MarginalMean(EvaluationStrategy):
         count = tally["count"]
         values = np.where(count > 0, tally["mean"], np.nan)
         stderr = np.full(self.n, np.inf)
-        if self._covered(tally["seen"]):
-            many = count > 1
-            stderr[many] = np.sqrt(tally["m2"][many] / (count[many] - 1) / count[many])
+        many = count > 1
+        if many.any() and self._covered(tally["seen"]):
+            stderr[many] = np.sqrt(self._variance(tally["m2"][many], count[many]) / count[many])
         counts = count * tally["group"]
         if self.limit is not None:
             stderr[counts * self.n >= self.limit] = 0.0
         return Estimate(values, stderr, counts)
+
+    def _variance(self, m2, count):
+        """Variance of each player's observations, careful where there are few.
+
+        Where sizes are drawn up to w times more rarely than the semivalue wants them, a player's
+        own observations say little before there are about w of them, so w - 1 are borrowed from
+        the variance over all players. And observations that are all alike, as most marginals of
+        an accuracy are, do not prove that there is no other: one in (count + 1) may be.
+        """
+        pooled = m2.sum() / (count - 1).sum()
+        own = (m2 + self.borrowed * pooled) / (count - 1 + self.borrowed)
+        return np.where(m2 > 1e-12 * pooled, own, np.maximum(own, pooled / (count + 1)))

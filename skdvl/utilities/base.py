@@ -32,6 +32,9 @@ class Utility(ABC):
     block_size : int
         Coalitions that are scored in one call. It is fixed, so that the shapes of matrix
         products, and with them the last bits of scores, never depend on the number of workers.
+    known_sizes : tuple of int
+        Sizes of coalitions whose score is known once the utility is bound; they are not counted
+        as evaluations.
     walk : callable or None
         Where extending a coalition is cheaper than scoring one anew:
         ``walk(start, order)``, with `start` of shape (B, n) and `order` of shape (B, L),
@@ -57,6 +60,7 @@ class Utility(ABC):
 
     n_players: int
     block_size = 1024
+    known_sizes = ()
     walk = None
 
     @abstractmethod
@@ -83,7 +87,29 @@ class Utility(ABC):
         -------
         scored : Scored
         """
-        return Scored(np.asarray(self(masks), dtype=float), [])
+        scores = np.asarray(self(masks), dtype=float)
+        if scores.shape != (len(masks),):
+            raise ValueError(
+                f"{type(self).__name__} returned scores of shape {scores.shape} for {len(masks)} "
+                f"coalitions; expected shape ({len(masks)},)."
+            )
+        if not np.isfinite(scores).all():
+            odd = np.flatnonzero(~np.isfinite(scores))[0]
+            raise ValueError(
+                f"{type(self).__name__} returned {scores[odd]} for a coalition of "
+                f"{np.count_nonzero(masks[odd])} players; expected a finite number."
+            )
+        return Scored(scores, [])
+
+    def bind(self):
+        """Do once what has to come before any score; called at the beginning of a fit.
+
+        Returns
+        -------
+        model : estimator or None
+            The estimator fitted on all rows, where there is one.
+        """
+        return None
 
     @property
     def full_score(self):

@@ -13,15 +13,21 @@ class GroupedUtility(Utility):
     ----------
     utility : Utility
         Its players are rows.
-    player_of_row : ndarray of int of shape (n_rows,)
-        The group of every row, from 0.
+    groups : array-like of shape (n_rows,)
+        The group of every row; players are the groups in sorted order.
     """
 
-    def __init__(self, utility, player_of_row):
+    def __init__(self, utility, groups):
+        names, self.player_of_row = np.unique(groups, return_inverse=True)
+        if len(self.player_of_row) != utility.n_players:
+            raise ValueError(
+                f"groups has {len(self.player_of_row)} entries and the utility has "
+                f"{utility.n_players} rows."
+            )
         self.utility = utility
-        self.player_of_row = player_of_row
-        self.n_players = int(player_of_row.max()) + 1
+        self.n_players = len(names)
         self.block_size = utility.block_size
+        self.known_sizes = (0, self.n_players) if utility.known_sizes else ()
 
     def __call__(self, masks):
         return self.evaluate(masks).scores
@@ -34,6 +40,9 @@ class GroupedUtility(Utility):
         ]
         failures = [words for piece in pieces for words in piece.failures]
         return Scored(np.concatenate([piece.scores for piece in pieces]), failures)
+
+    def bind(self):
+        return self.utility.bind()
 
     @property
     def full_score(self):

@@ -1,12 +1,13 @@
 """The score of an estimator trained on a coalition of rows: clone, fit, score."""
 
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, get_scorer
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
@@ -32,8 +33,8 @@ class ModelUtility(Utility):
         Training rows; the players.
     X_val, y_val : array-like
         Validation rows.
-    scorer : callable
-        ``scorer(estimator, X, y) -> float``.
+    scorer : str or callable
+        A name of scikit-learn's, or ``scorer(estimator, X, y) -> float``.
     error_score : "auto", "raise" or float, default="auto"
         What a coalition that cannot be fitted or scored is worth. A number is that number.
         "auto" is the score of the empty coalition; and a classifier's coalition with rows of
@@ -66,15 +67,17 @@ class ModelUtility(Utility):
         self.estimator = estimator
         self.X, self.y = X, y
         self.X_val, self.y_val = _read_only(X_val), _read_only(y_val)
-        self.scorer = scorer
+        self.scorer = get_scorer(scorer)
         self.error_score = error_score
         self.fit_params = fit_params or {}
         self.score_params = score_params or {}
         self.n_players = _num_samples(X)
+        self.known_sizes = (0, self.n_players)
         self.classes = self._codes = None
         if is_classifier(estimator) and np.ndim(y) == 1:
             self.classes, self._codes = np.unique(y, return_inverse=True)
         self._constants = {}
+        self._full_score = None
         self._empty_score = None if empty_score == "dummy" else float(empty_score)
 
     def bind(self):
@@ -88,24 +91,36 @@ class ModelUtility(Utility):
         everything = np.arange(self.n_players)  # an estimator may write into its own copy
         X, y = (_safe_indexing(array, everything) for array in (self.X, self.y))
         model = clone(self.estimator).fit(X, y, **self.fit_params)
-        self._full_score = self._scored(model)
+        full_score = self._scored(model)
         if self._empty_score is None:
             self._empty_score = self._dummy_score()
+        self._full_score = full_score
         return model
 
     @property
     def full_score(self):
+        if self._full_score is None:
+            self.bind()
         return self._full_score
 
     @property
     def empty_score(self):
         """Score of the empty coalition."""
+        if self._full_score is None:
+            self.bind()
         return self._empty_score
 
     def __call__(self, masks):
         return self.evaluate(masks).scores
 
     def evaluate(self, masks):
+        if np.shape(masks)[1:] != (self.n_players,):
+            raise ValueError(
+                f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
+                "for each coalition."
+            )
+        if self._full_score is None:
+            self.bind()
         scores, failures = np.empty(len(masks)), []
         finite = sklearn.get_config()["assume_finite"]
         # The fit on all rows has validated the parameters, and found the input finite.
@@ -142,9 +157,10 @@ class ModelUtility(Utility):
 
     def _scored(self, model):
         score = self.scorer(model, self.X_val, self.y_val, **self.score_params)
-        if not np.isfinite(score):
+        if not isinstance(score, Real) or not np.isfinite(score):
             raise ValueError(
-                f"the scorer {_name(self.scorer)} returned {score} instead of a finite number"
+                f"the scorer {_name(self.scorer)} returned {score!r} instead of a finite number, "
+                f"on {len(self.y_val)} validation rows"
             )
         return float(score)
 

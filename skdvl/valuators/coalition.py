@@ -1,5 +1,6 @@
 """Valuators that score coalitions: from X and y to games, through the rounds, to `values_`."""
 
+import inspect
 import warnings
 from abc import abstractmethod
 
@@ -7,7 +8,7 @@ import numpy as np
 import sklearn
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer
 from sklearn.utils import Bunch, check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -26,12 +27,13 @@ from .inputs import (
     check_rows,
     check_validation,
     make_splits,
+    make_splitter,
     row_index,
 )
 from .keeper import Keeper, identify
 from .parameters import CONSTRAINTS, complete
 from .plan import check_parts, make_plan
-from .problem import Problem, check_row_params, play
+from .problem import Problem, check_score_params, play
 
 # Fitted attributes that the next fit may not set again.
 _SOMETIMES = (
@@ -50,30 +52,6 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     A subclass names its semivalue in `_make_semivalue`, and the sampler that suits it in
     `_make_sampler`. Its own parameters are keywords of `__init__`; those that all valuators
     share are added to its signature, and to its docstring in place of ``{shared}``.
-
-    Attributes
-    ----------
-    values_ : ndarray of shape (n_samples,)
-        The value of every row; with `groups`, that of its group over the group's size. NaN for
-        a row that no fold trains on, or that no draw has met.
-    stderr_ : ndarray of shape (n_samples,)
-        Standard errors of the values as estimates of the exact ones on these validation rows:
-        0 where exact, inf where unknown.
-    counts_ : ndarray of int of shape (n_samples,)
-        Number of marginals, or of scored coalitions, behind each value.
-    group_values_, group_stderr_ : ndarray of shape (n_groups,)
-        With `groups` only: the values of the groups, in the order of `groups_`.
-    groups_ : ndarray of shape (n_groups,)
-        With `groups` only: their labels, sorted.
-    n_rounds_, n_evaluations_, n_failed_fits_ : int
-        Rounds, scored coalitions, and those of them on which the estimator failed.
-    history_ : ndarray of shape (n_rounds, n_samples)
-        With `store_history` only: the values after every round.
-    estimator_ : estimator
-        Fitted on all rows.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Only if X has column names.
     """
 
     _parameter_constraints: dict = CONSTRAINTS
@@ -191,6 +169,10 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 f"fit_utility takes an instance of skdvl.utilities.Utility; got {utility!r}."
             )
         n = utility.n_players
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(
+                f"{type(utility).__name__}.n_players must be a positive int; got {n!r}."
+            )
         _, run = self._solve(utility, [np.arange(n)], n)
         self._publish(None, run, None, np.arange(n), None)
         return self
@@ -212,9 +194,10 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             split_params = dict(routed.splitter.split)
             if groups is not None and _takes_groups(self.cv):
                 split_params["groups"] = groups
-            splits = make_splits(self.cv, X, y, classifier=classifier, **split_params)
+            splitter = make_splitter(self, y, classifier)
+            splits = make_splits(splitter, X, y, **split_params)
         else:
-            check_row_params(routed.scorer.score, X, "the scorer")
+            check_score_params(routed.scorer.score, X, X_val)
         problem = Problem(
             self.estimator,
             X,
@@ -233,22 +216,28 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         return problem, names
 
     def _make_scorer(self):
-        scoring = self.scoring
-        if scoring is None:
-            if is_classifier(self.estimator):
-                scoring = "accuracy"
-            elif is_regressor(self.estimator):
-                scoring = "r2"
-            else:
-                raise ValueError(
-                    f"{type(self.estimator).__name__} is neither a classifier nor a regressor, so "
-                    "no score is taken for granted. Set scoring."
-                )
-        return check_scoring(self.estimator, scoring=scoring)
+        if self.scoring is not None:
+            return check_scoring(self.estimator, scoring=self.scoring)
+        if is_classifier(self.estimator):
+            return _scorer_of(self.estimator, "accuracy")
+        if is_regressor(self.estimator):
+            return _scorer_of(self.estimator, "r2")
+        raise ValueError(
+            f"{type(self.estimator).__name__} is neither a classifier nor a regressor, so no score "
+            "is taken for granted. Set scoring."
+        )
 
     def _route(self, params):
         if sklearn.get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **params)
+        accepted = inspect.signature(self.estimator.fit).parameters
+        unknown = [name for name in params if name not in accepted]
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+            raise TypeError(
+                f"{type(self).__name__}.fit() got {unknown}, and takes X, y, X_val, y_val and "
+                f"groups; anything else goes to {type(self.estimator).__name__}.fit(), which does "
+                "not take it."
+            )
         return Bunch(estimator=Bunch(fit=params), scorer=Bunch(score={}), splitter=Bunch(split={}))
 
     def get_metadata_routing(self):
@@ -283,7 +272,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         plan = make_plan(self, players)
         strategies = plan.strategies(players)
         fingerprint = None
-        if self.checkpoint is not None or self.warm_start:
+        if self.checkpoint is not None or self.warm_start or self.memory is not None:
             fingerprint = identify(problem, plan, self.random_state)
         keeper = Keeper(self.checkpoint, fingerprint, self.verbose)
         begun = self._resume(keeper, strategies, n_players, plan.rules.stopping.window)
@@ -321,6 +310,9 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             vars(self).pop(name, None)
         if model is not None:
             self.estimator_ = model
+        else:
+            vars(self).pop("n_features_in_", None)
+            vars(self).pop("feature_names_in_", None)
         if names is not None:
             self.groups_, self._row_groups = names, names[player_of_row]
             self.group_values_, self.group_stderr_ = run.values, run.stderr
@@ -345,6 +337,16 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _scorer_of(estimator, name):
+    """Return a named scorer that asks for sample weights if the estimator's own score does."""
+    scorer = get_scorer(name)
+    if not sklearn.get_config()["enable_metadata_routing"]:
+        return scorer
+    request = getattr(get_routing_for_object(estimator), "score", None)
+    wanted = {} if request is None else request.requests
+    return scorer.set_score_request(sample_weight=wanted.get("sample_weight") or False)
 
 
 def _mapping(callee):

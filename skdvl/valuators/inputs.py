@@ -4,6 +4,8 @@ X is never converted: a data frame reaches the estimator as a data frame. Whethe
 in it are fit for the estimator is for the estimator to say, in its fit on all rows.
 """
 
+from copy import deepcopy
+
 import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
@@ -37,14 +39,23 @@ def row_index(X):
     return X.index if hasattr(X, "iloc") else None
 
 
-def check_target(y):
+def check_target(y, name="y"):
     """Return labels or targets as an array without missing values."""
     y = np.asarray(y)
     if y.ndim != 2 or y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
+    if _missing(y):
+        raise ValueError(f"Input {name} contains NaN or None; every row needs a label or target.")
     if y.dtype.kind in "fc":
-        assert_all_finite(y, input_name="y")
+        assert_all_finite(y, input_name=name)
     return y
+
+
+def _missing(array):
+    """Whether labels have holes; NaN is the one value that differs from itself."""
+    if array.dtype.kind == "O":
+        return any(value is None or value != value for value in array.ravel().tolist())
+    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
 
 
 def check_validation(valuator, X_val, y_val, y, classifier):
@@ -62,11 +73,17 @@ def check_validation(valuator, X_val, y_val, y, classifier):
             f"{given} was passed without {missing}. Pass both, or neither to value rows on the "
             "held-out folds of cv."
         )
-    X_val, y_val = indexable(X_val, y_val)
+    X_val, y_val = indexable(X_val), indexable(y_val)
+    (X_val,), (y_val,) = X_val, y_val
+    if _num_samples(X_val) != _num_samples(y_val):
+        raise ValueError(
+            f"X_val has {_num_samples(X_val)} rows and y_val has {_num_samples(y_val)} entries; "
+            "they have inconsistent numbers of samples."
+        )
     if not _num_samples(X_val):
         raise ValueError("X_val has 0 rows; a score needs at least one.")
     validate_data(valuator, X_val, reset=False, skip_check_array=True)
-    y_val = check_target(y_val)
+    y_val = check_target(y_val, "y_val")
     if y_val.ndim != y.ndim:
         raise ValueError(f"y_val has {y_val.ndim} dimension(s) and y has {y.ndim}.")
     if classifier and y.ndim == 1:
@@ -83,7 +100,7 @@ def check_classes(y):
     """Refuse labels of one class only."""
     if y.ndim == 1 and len(np.unique(y)) < 2:
         raise ValueError(
-            f"y holds one class only ({y[0]!r}); a classifier needs rows of at least 2 classes."
+            f"y holds one class only, {str(y[0])!r}; a classifier needs rows of at least 2 classes."
         )
 
 
@@ -97,34 +114,70 @@ def check_groups(groups, n_rows):
     """
     if groups is None:
         return None, np.arange(n_rows)
-    groups = column_or_1d(np.asarray(groups))
-    if len(groups) != n_rows:
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
         raise ValueError(
-            f"groups has {len(groups)} entries and X has {n_rows} rows; pass the group of every "
-            "row."
+            f"groups has shape {groups.shape} and X has {n_rows} rows; pass the group of every "
+            f"row, shape ({n_rows},)."
         )
+    if _missing(groups):
+        raise ValueError("groups holds missing values; name the group of every row.")
     names, player_of_row = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise ValueError(
-            f"groups holds one group only ({names[0]!r}); the value of a group is what it adds "
+            f"groups holds one group only, {str(names[0])!r}; the value of a group is what it adds "
             "to others, so pass at least 2."
         )
     return names, player_of_row
 
 
-def make_splits(cv, X, y, *, classifier, **split_params):
-    """Training and held-out rows of every fold, as a list of pairs of index arrays."""
+def make_splitter(valuator, y, classifier):
+    """Return the splitter of `cv`; a shuffle without a seed gets that of the valuator.
+
+    Otherwise the same `random_state` would give other folds, and other values, each time.
+    """
+    cv = valuator.cv
+    if isinstance(cv, type):
+        raise ValueError(f"cv={cv.__name__} is a class; write cv={cv.__name__}().")
     splitter = check_cv(cv, y, classifier=classifier)
-    try:
-        splits = list(splitter.split(X, y, **split_params))
-    except ValueError as error:
+    unseeded = hasattr(splitter, "random_state") and getattr(splitter, "shuffle", True)
+    if not unseeded or isinstance(splitter.random_state, (int, np.integer)):
+        return splitter
+    if isinstance(valuator.random_state, (int, np.integer)):
+        splitter = deepcopy(splitter)
+        splitter.random_state = int(valuator.random_state)
+    elif valuator.checkpoint is not None or valuator.warm_start:
         raise ValueError(
-            f"cv={cv!r} cannot split {_num_samples(X)} rows: {error} Choose fewer folds, or pass "
-            "X_val and y_val."
+            f"cv={cv!r} draws other folds each time, so that checkpoint and warm_start cannot go "
+            "on. Give it, or the valuator, an integer random_state."
+        )
+    return splitter
+
+
+def make_splits(splitter, X, y, **split_params):
+    """Training and held-out rows of every fold, as a list of pairs of index arrays."""
+    n = _num_samples(X)
+    try:
+        splits = [tuple(map(np.asarray, pair)) for pair in splitter.split(X, y, **split_params)]
+    except (ValueError, TypeError) as error:
+        way_out = "Pass groups" if "groups" in str(error) else "Choose fewer folds"
+        raise ValueError(
+            f"cv={splitter!r} cannot split {n} rows: {error} {way_out}, or pass X_val and y_val."
         ) from error
-    for train, test in splits:
-        if len(train) < 1 or len(test) < 1:
-            raise ValueError(f"cv={cv!r} gives a fold without training or without held-out rows.")
     if not splits:
-        raise ValueError(f"cv={cv!r} gives no folds.")
-    return splits
+        raise ValueError(f"cv={splitter!r} gives no folds.")
+    for pair in splits:
+        if len(pair) != 2 or not all(rows.ndim == 1 and len(rows) for rows in pair):
+            raise ValueError(
+                f"cv={splitter!r} gives a fold without training or without held-out rows; expected "
+                "pairs of arrays of row numbers."
+            )
+        for rows in pair:
+            known = rows.dtype.kind == "b" and len(rows) == n
+            if not known and not (rows.dtype.kind in "iu" and -n <= rows.min() <= rows.max() < n):
+                raise ValueError(
+                    f"cv={splitter!r} gives rows that X does not have; expected integers from 0 to "
+                    f"{n - 1}."
+                )
+    everything = np.arange(n)
+    return [tuple(everything[rows] for rows in pair) for pair in splits]

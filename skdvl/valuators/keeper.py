@@ -20,13 +20,23 @@ def identify(problem, plan, random_state):
     """
     seed = random_state if isinstance(random_state, (int, np.integer)) else None
     rules, versions = plan.rules, [module.__version__ for module in (sklearn, np, scipy)]
-    parts = (problem, plan.semivalue, plan.strategy.__qualname__, rules.sampler, rules.truncation)
+    parts = vars(problem) | {
+        "semivalue": plan.semivalue,
+        "strategy": plan.strategy.__qualname__,
+        "sampler": rules.sampler,
+        "truncation": rules.truncation,
+    }
+    return joblib.hash(([_identify(name, part) for name, part in parts.items()], seed, versions))
+
+
+def _identify(name, part):
     try:
-        return joblib.hash((parts, seed, versions))
+        return name, joblib.hash(part)
     except Exception as error:
         raise ValueError(
-            "This computation cannot be told from others, which checkpoint and warm_start need: "
-            f"{error}. Define functions such as scorers in an importable module."
+            f"The {name} cannot be told from others, which checkpoint, warm_start and memory need: "
+            f"{type(error).__name__}. A lambda or a function inside a function has no name; define "
+            "it in an importable module."
         ) from error
 
 

@@ -31,17 +31,20 @@ CONSTRAINTS = {
 DOCUMENTATION = """\
 sampler : "auto" or IndexSampler, default="auto"
     Which coalitions are scored; see `skdvl.samplers`. "auto" scores every coalition of at
-    most 10 players, so that values are exact, and suits the semivalue otherwise.
+    most 10 players, so that values are exact, and suits the semivalue otherwise; with a
+    `truncation`, it draws permutations.
 scoring : str, callable or None, default=None
     What a trained model is worth on validation rows: a name, or
     ``scorer(estimator, X, y) -> float``, larger being better. None means accuracy for
-    classifiers and R^2 for regressors.
+    classifiers and R^2 for regressors, weighted only if metadata routing is enabled and the
+    estimator's own score asks for `sample_weight`.
 cv : int, splitter or iterable, default=5
     Without `X_val`, each row is valued on the held-out rows of the folds that train on it,
     and its value is the mean over them. The budget of `stopping` is for all folds together.
 stopping : StoppingRule or None, default=None
-    When to stop; see `skdvl.stopping`. None ends when nine values in ten have a standard error
-    of at most 5 % of their size, or after the round that reaches 20 000 scored coalitions. It
+    When to stop; see `skdvl.stopping`. Rules are asked between rounds, and a round scores a
+    few hundred coalitions or more. None ends when nine values in ten have a standard error of
+    at most 5 % of their size, or after the round that reaches 20 000 scored coalitions. It
     promises an end, not a precision: read `stderr_`. With a sampler that ends by itself, such
     as an exhaustive one, None runs to its end, and the values are exact.
 truncation : Truncation or None, default=None
@@ -52,7 +55,8 @@ error_score : "auto", "raise" or float, default="auto"
     What a coalition is worth on which the estimator fails. "auto": rows of one class score as
     the classifier that always predicts it, other failures as the empty coalition. "raise"
     raises, also for one class if the estimator does. Failures are counted in `n_failed_fits_`
-    and reported by one warning. The fit on all rows is always strict.
+    and reported by one warning. The fit on all rows is always strict, and its warnings are
+    shown; those of the thousands of coalition fits are not.
 empty_score : "dummy" or float, default="dummy"
     What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
     ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
@@ -73,7 +77,33 @@ memory : str, joblib.Memory or None, default=None
     parameters is not computed again. Not used with `warm_start`.
 checkpoint : str, path-like or None, default=None
     File that the state of the fit is written to every few seconds, at the end, and when it is
-    interrupted. The same call goes on from it. A file of another computation is refused."""
+    interrupted. The same call goes on from it. A file of another computation is refused, also
+    that of another fold in a grid search.
+
+Attributes
+----------
+values_ : ndarray of shape (n_samples,)
+    The value of every row; with `groups`, that of its group over the group's size. NaN for a
+    row that no fold trains on, or that no draw has met.
+stderr_ : ndarray of shape (n_samples,)
+    Standard errors of the values as estimates of the exact ones on these validation rows: 0
+    where exact, inf where unknown.
+counts_ : ndarray of int of shape (n_samples,)
+    Number of marginals, or of scored coalitions, behind each value.
+group_values_, group_stderr_ : ndarray of shape (n_groups,)
+    With `groups` only: the values of the groups, in the order of `groups_`.
+groups_ : ndarray of shape (n_groups,)
+    With `groups` only: their labels, sorted.
+n_rounds_, n_evaluations_, n_failed_fits_ : int
+    Rounds; scored coalitions, but for the empty and the full one, which are scored once,
+    beforehand; and those of them on which the estimator failed.
+history_ : ndarray of shape (n_rounds, n_samples)
+    With `store_history` only: the values after every round.
+estimator_ : estimator
+    Fitted on all rows.
+n_features_in_ : int
+feature_names_in_ : ndarray of str
+    Only if X has column names."""
 
 
 def complete(cls, base):

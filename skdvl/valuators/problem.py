@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..engine import Game, run_rounds
 from ..utilities import GroupedUtility, ModelUtility, Utility
-from ..workers import pinned_threads
+from ..workers import pinned_threads, quiet
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Problem:
     def _played(self, utility, player_of_row):
         if not self.grouped:
             return utility
-        return GroupedUtility(utility, np.unique(player_of_row, return_inverse=True)[1])
+        return GroupedUtility(utility, player_of_row)
 
 
 def play(problem, rules, strategies, players, begun, keeper, n_jobs):
@@ -130,14 +130,15 @@ def play(problem, rules, strategies, players, begun, keeper, n_jobs):
     """
     with pinned_threads():
         if isinstance(problem, Utility):
-            model, utilities = None, [problem]
+            model, utilities = problem.bind(), [problem]
         else:
             model, utilities = problem.bind(begun.seed)
         games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
         run = begun
         try:
-            for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
-                keeper.after_round(run, rules.stopping)
+            with quiet():  # what there is to say of the data, the fit on all rows has said
+                for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
+                    keeper.after_round(run, rules.stopping)
         finally:
             keeper.save(run)
     return model, run
@@ -161,12 +162,13 @@ def pin_seeds(estimator, seed):
     return estimator.set_params(**pinned)
 
 
-def check_row_params(params, X, whose):
+def check_score_params(params, X, X_val):
     """Refuse metadata of training rows where validation rows of another set are scored."""
     for name, value in params.items():
-        if hasattr(value, "__len__") and len(value) == _num_samples(X):
+        length = len(value) if hasattr(value, "__len__") else None
+        if length == _num_samples(X) and length != _num_samples(X_val):
             raise ValueError(
-                f"{name} was routed to {whose}, which scores X_val, but has one entry for each row "
-                "of X. Leave X_val and y_val out to score held-out rows of X, or bind the "
-                "validation rows' own metadata into the scorer."
+                f"The scorer scores the {_num_samples(X_val)} rows of X_val, and was sent {name} "
+                f"with one entry for each of the {length} rows of X. Pass one entry for each row "
+                "of X_val, or leave X_val and y_val out to score held-out rows of X."
             )

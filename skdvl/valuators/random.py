@@ -42,13 +42,15 @@ class RandomValuator(BaseValuator):
         tags.input_tags.sparse = tags.input_tags.allow_nan = tags.input_tags.string = True
         return tags
 
-    def fit(self, X, y):
+    def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
         """Draw a value for every row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+        X_val, y_val, groups : object
+            Ignored; so that a comparison can treat all valuators alike.
 
         Returns
         -------
