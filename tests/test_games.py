@@ -78,6 +78,7 @@ def test_least_core_equals_enumeration(game):
     exact, exact_subsidy = _enumerated_least_core(game)
     assert subsidy == pytest.approx(exact_subsidy, abs=1e-7)
     np.testing.assert_allclose(values, exact, atol=1e-4)
+    np.testing.assert_array_equal(game.least_core_values(), values)
 
 
 @pytest.mark.parametrize("game", GAMES[-12:], ids=IDS[-12:])

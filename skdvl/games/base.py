@@ -1,0 +1,50 @@
+"""What every game with closed-form values knows."""
+
+from abc import abstractmethod
+
+import numpy as np
+from scipy import stats
+
+from ..semivalues import Banzhaf, LeaveOneOut, Shapley
+from ..utilities import Utility
+
+
+class Game(Utility):
+    """Base class for games with closed-form values."""
+
+    def shapley_values(self):
+        """Return the Shapley values, of shape (n_players,)."""
+        return self.semivalues(Shapley())
+
+    def banzhaf_values(self):
+        """Return the Banzhaf values, of shape (n_players,)."""
+        return self.semivalues(Banzhaf())
+
+    def leave_one_out_values(self):
+        """Return the leave-one-out values, of shape (n_players,)."""
+        return self.semivalues(LeaveOneOut())
+
+    @abstractmethod
+    def semivalues(self, semivalue):
+        """Return the values of any semivalue, of shape (n_players,)."""
+
+    def least_core_values(self):
+        """Return the least-core values of smallest norm, of shape (n_players,)."""
+        return self.least_core()[0]
+
+    @abstractmethod
+    def least_core(self):
+        """Return the least-core values of smallest norm, and the subsidy.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        subsidy : float
+        """
+
+
+def chance(hits, others, marked, size):
+    """Chance that a uniform coalition of `size` of the `others` holds `hits` of the `marked`."""
+    if others == 0:  # which scipy calls no distribution
+        return np.ones(np.broadcast_shapes(*map(np.shape, (hits, marked, size)))) * (hits == 0)
+    return stats.hypergeom.pmf(hits, others, marked, size)
