@@ -70,6 +70,8 @@ class Walks:
         through n = 100 000 players never becomes an n x n matrix.
         """
         last = self.length + 1 if last is None else last
+        if not self.length:
+            return self.start[:, None, :][:, first:last]
         joins = np.where(self.start, -1, self.length)  # the step after which a player is in
         np.put_along_axis(joins, self.order, np.arange(self.length)[None, :], axis=1)
         return joins[:, None, :] < np.arange(first, last)[None, :, None]

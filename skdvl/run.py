@@ -10,6 +10,8 @@ import numpy as np
 
 from .checkpoint import read_arrays, write_arrays
 
+_ARRAYS = ("values", "stderr", "counts", "plays", "recent")
+_WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
 
 
@@ -30,8 +32,11 @@ class Run:
         Seconds spent, over all sessions.
     seed : int
         Seed of all draws.
+    plays : ndarray of bool of shape (n_players,)
+        Players that some game has; the others, rows that no fold trains on, never get a value.
     recent : ndarray of shape (<= window, n_players)
-        Values after each of the last rounds, newest last; stopping rules look back here.
+        Values after each of the last passes over all players, newest last; stopping rules look
+        back here. A round is a pass, unless memory makes samplers serve the players in turns.
     history : list of ndarray of shape (n_players,), or None
         Values after every round, if asked for.
     failure : str
@@ -42,6 +47,7 @@ class Run:
     values: np.ndarray
     stderr: np.ndarray
     counts: np.ndarray
+    plays: np.ndarray
     seed: int = 0
     n_rounds: int = 0
     n_evaluations: int = 0
@@ -53,15 +59,16 @@ class Run:
     failure: str = ""
 
     @classmethod
-    def begin(cls, tallies, n_players, seed, *, window=1, store_history=False):
+    def begin(cls, tallies, n_players, seed, *, plays=None, window=1, store_history=False):
         """Return a run that knows nothing yet."""
         return cls(
-            tallies,
+            plays=np.ones(n_players, dtype=bool) if plays is None else plays,
+            tallies=tallies,
             values=np.full(n_players, np.nan),
             stderr=np.full(n_players, np.inf),
             counts=np.zeros(n_players, dtype=np.int64),
             seed=seed,
-            window=window,
+            window=max(window, _WINDOW),
             recent=np.empty((0, n_players)),
             history=[] if store_history else None,
         )
@@ -69,6 +76,9 @@ class Run:
     def after(self, tallies, estimate, n_evaluations, failures, seconds):
         """Return the run after one more round; this one stays as it is."""
         history = self.history if self.history is None else [*self.history, estimate.values]
+        recent = self.recent
+        if estimate.counts[self.plays].min() > self.counts[self.plays].min():
+            recent = np.vstack([recent, estimate.values])[-self.window :]
         return replace(
             self,
             tallies=tallies,
@@ -79,7 +89,7 @@ class Run:
             n_evaluations=self.n_evaluations + n_evaluations,
             n_failed=self.n_failed + len(failures),
             elapsed=self.elapsed + seconds,
-            recent=np.vstack([self.recent, estimate.values])[-self.window :],
+            recent=recent,
             history=history,
             failure=failures[0] if failures and not self.failure else self.failure,
         )
@@ -91,11 +101,13 @@ class Run:
                 "The last fit did not keep its history, so the values of its first rounds are not "
                 "known. Set store_history=True before the first fit, or warm_start=False."
             )
-        return replace(self, window=window, history=self.history if store_history else None)
+        return replace(
+            self, window=max(window, _WINDOW), history=self.history if store_history else None
+        )
 
     def save(self, path, fingerprint):
         """Write the run to `path`, atomically."""
-        arrays = {name: getattr(self, name) for name in ("values", "stderr", "counts", "recent")}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays["counters"] = np.array([getattr(self, name) for name in _COUNTERS], dtype=np.int64)
         arrays["seed"] = np.array(self.seed, dtype=np.int64)
         arrays["elapsed"] = np.array(self.elapsed)
@@ -127,10 +139,10 @@ class Run:
             )
         return cls(
             [tallies[game] for game in sorted(tallies)],
-            **{name: arrays[name] for name in ("values", "stderr", "counts", "recent")},
+            **{name: arrays[name] for name in _ARRAYS},
             **dict(zip(_COUNTERS, arrays["counters"].tolist(), strict=True)),
             seed=int(arrays["seed"]),
             elapsed=float(arrays["elapsed"]),
-            window=window,
+            window=max(window, _WINDOW),
             history=list(arrays["history"]) if store_history else None,
         )

@@ -38,7 +38,7 @@ class StoppingRule(BaseEstimator, ABC):
     Attributes
     ----------
     window : int
-        How many rounds the rule looks back in ``run.recent``, itself included; 1 by default.
+        How many passes the rule looks back in ``run.recent``, itself included; 1 by default.
     ends : bool
         Whether the rule can stop a run at all.
     """
@@ -166,7 +166,7 @@ class MinUpdates(StoppingRule):
         self.n_updates = n_updates
 
     def completion(self, run):
-        return run.counts.min() / self.n_updates
+        return run.counts[run.plays].min() / self.n_updates
 
 
 class MaxUpdates(StoppingRule):
@@ -183,7 +183,7 @@ class MaxUpdates(StoppingRule):
         self.n_updates = n_updates
 
     def completion(self, run):
-        return run.counts.max() / self.n_updates
+        return run.counts[run.plays].max() / self.n_updates
 
 
 class MaxTime(StoppingRule):
@@ -235,23 +235,30 @@ class StandardError(StoppingRule):
         self.min_rounds = min_rounds
 
     def completion(self, run):
-        known = run.stderr <= self.atol + self.rtol * np.abs(np.nan_to_num(run.values))
-        done = np.mean(known) / self.fraction
-        trusted = run.n_rounds >= self.min_rounds or not run.stderr.any()
+        stderr, values = run.stderr[run.plays], np.nan_to_num(run.values[run.plays])
+        done = np.mean(stderr <= self.atol + self.rtol * np.abs(values)) / self.fraction
+        trusted = run.n_rounds >= self.min_rounds or not stderr.any()
         return done if trusted else min(done, run.n_rounds / self.min_rounds)
+
+
+def _now_and_before(run, window):
+    """Values of those who play, now and `window - 1` passes ago; None where unknown."""
+    if len(run.recent) < window or np.isnan(run.recent[-window][run.plays]).any():
+        return None, None
+    return run.recent[-1][run.plays], run.recent[-window][run.plays]
 
 
 class RankStability(StoppingRule):
     """Stop when the order of the values has settled.
 
-    Settled means: Spearman's correlation with the values of `window` rounds before is at
-    least `rho`. Players without a value yet keep the run going.
+    Settled means: Spearman's correlation with the values of `n_rounds` passes over all players
+    before is at least `rho`. Players without a value yet keep the run going.
 
     Parameters
     ----------
     rho : float in (0, 1], default=0.99
     n_rounds : int, default=10
-        How many rounds to look back.
+        How many rounds to look back; passes, where a round does not serve every player.
     """
 
     _parameter_constraints = {"rho": _SHARE, "n_rounds": _COUNT}
@@ -265,9 +272,10 @@ class RankStability(StoppingRule):
         return self.n_rounds + 1
 
     def completion(self, run):
-        if len(run.recent) < self.window or np.isnan(run.recent[-self.window]).any():
+        now, before = _now_and_before(run, self.window)
+        if before is None:
             return 0.0
-        now, before = rankdata(run.recent[-1]), rankdata(run.recent[-self.window])
+        now, before = rankdata(now), rankdata(before)
         if np.array_equal(now, before):
             return 1.0
         if np.ptp(now) == 0 or np.ptp(before) == 0:
@@ -287,7 +295,7 @@ class ValueStability(StoppingRule):
     ----------
     rtol : float, default=0.05
     n_rounds : int, default=10
-        How many rounds to look back.
+        How many rounds to look back; passes, where a round does not serve every player.
     """
 
     _parameter_constraints = {"rtol": _TOLERANCE, "n_rounds": _COUNT}
@@ -301,10 +309,11 @@ class ValueStability(StoppingRule):
         return self.n_rounds + 1
 
     def completion(self, run):
-        if len(run.recent) < self.window or np.isnan(run.recent[-self.window]).any():
+        now, before = _now_and_before(run, self.window)
+        if before is None:
             return 0.0
-        moved = np.abs(run.recent[-1] - run.recent[-self.window]).mean()
-        allowed = self.rtol * np.abs(run.recent[-1]).mean()
+        moved = np.abs(now - before).mean()
+        allowed = self.rtol * np.abs(now).mean()
         return 1.0 if moved <= allowed else 0.99 * allowed / moved
 
 

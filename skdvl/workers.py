@@ -6,6 +6,7 @@ one core and on many.
 """
 
 import os
+import threading
 import traceback
 import warnings
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 _pinned_process = None
+_pinned_thread = threading.local()
 
 
 @contextmanager
@@ -81,6 +83,8 @@ def _attempt(owner, function, task):
         _pin_worker()
         with quiet():
             return _outcome(function, task)
+    if threading.current_thread() is not threading.main_thread():
+        _pin_thread()
     return _outcome(function, task)
 
 
@@ -90,6 +94,13 @@ def _outcome(function, task):
     except Exception as error:
         words = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {error}"
         return None, (words, traceback.format_exc())
+
+
+def _pin_thread():
+    """Pin the OpenMP threads of a worker thread once: their number belongs to the thread."""
+    if not getattr(_pinned_thread, "done", False):
+        threadpool_limits(limits=1, user_api="openmp")
+        _pinned_thread.done = True
 
 
 def _pin_worker():

@@ -18,6 +18,7 @@ from skdvl.testing import (
     enumerate_values,
     play,
 )
+from skdvl.utilities import Utility
 
 SAMPLERS = [
     sm.PermutationSampler(),
@@ -150,7 +151,8 @@ def test_standard_errors_are_those_of_repetitions(sampler, strategy):
     ]
     spread = np.std([run.values for run in runs], axis=0)
     told = np.sqrt(np.mean([run.stderr**2 for run in runs], axis=0))
-    assert (told > 0.85 * spread).all() and (told < 1.2 * spread).all()
+    assert (told > 0.85 * spread).all()
+    assert np.linalg.norm(told) < 1.2 * np.linalg.norm(spread)
 
 
 def test_per_size_means_beat_plain_reuse_for_shapley():
@@ -184,6 +186,53 @@ def test_unseen_sizes_leave_the_error_unknown():
     assert np.isinf(run.stderr).all() and np.isfinite(run.values).all()
 
 
+class Table(Utility):
+    """A smooth game with noise in every coalition: no two players are alike."""
+
+    def __init__(self, n_players, seed=0):
+        self.n_players = n_players
+        rng = np.random.default_rng(seed)
+        members = np.arange(2**n_players)[:, None] >> np.arange(n_players) & 1
+        self.scores = np.tanh(members @ rng.standard_normal(n_players) / 2)
+        self.scores += 0.3 * rng.standard_normal(2**n_players)
+
+    def __call__(self, masks):
+        return self.scores[masks @ (1 << np.arange(self.n_players))]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "semivalue", "n_rounds"),
+    [
+        (sm.PermutationSampler(), sv.Shapley(), 2),
+        (sm.PermutationSampler(), sv.BetaShapley(16, 1), 3),
+        (sm.PermutationSampler(), sv.LeaveOneOut(), 20),
+        (sm.OwenSampler(3), sv.Shapley(), 300),
+        (sm.OwenSampler(2, antithetic=True), sv.Shapley(), 60),
+        (sm.StratifiedSampler("harmonic"), sv.Shapley(), 40),
+        (sm.UniformSampler(), sv.Shapley(), 1500),
+        (sm.AntitheticSampler(), sv.Shapley(), 1500),
+    ],
+    ids=repr,
+)
+def test_heavy_weights_do_not_look_like_certainty(sampler, semivalue, n_rounds):
+    """With 14 players, sizes that matter may be rare: errors are honest, or not given at all."""
+    game = Table(14)
+    exact = enumerate_values(game, semivalue)
+    z = []
+    for seed in range(8):
+        run = play(game, sampler, semivalue, n_rounds, seed=seed)
+        told = np.isfinite(run.stderr)
+        z.append(((run.values - exact) / run.stderr)[told])
+    z = np.concatenate(z)
+    assert not len(z) or (np.sqrt(np.mean(z**2)) < 1.3 and np.abs(z).max() < 5)
+
+
+@pytest.mark.parametrize("sampler", [sm.ExhaustivePermutationSampler(), sm.ExhaustiveSampler()])
+def test_an_enumeration_that_is_not_over_has_no_error_yet(sampler):
+    run = play(SmallGame(11 if sampler.draws == "coalitions" else 8), sampler, sv.Shapley(), 1)
+    assert np.isinf(run.stderr).all()
+
+
 def test_misfits_of_strategy_and_sampler_are_refused():
     with pytest.raises(ValueError, match="SampleReuse needs a sampler that draws coalitions"):
         play(SmallGame(), sm.PermutationSampler(), sv.Shapley(), 1, strategy=SampleReuse)
@@ -191,8 +240,8 @@ def test_misfits_of_strategy_and_sampler_are_refused():
         play(SmallGame(), sm.PairedSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
     with pytest.raises(ValueError, match="at most 20"):
         play(SmallGame(21), sm.ExhaustiveSampler(), sv.Shapley(), 1)
-    with pytest.raises(ValueError, match="at most 5000 players"):
-        play(SmallGame(5001), sm.SizeOptimalSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
+    with pytest.raises(ValueError, match="at most 2000 players"):
+        play(SmallGame(2001), sm.SizeOptimalSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])

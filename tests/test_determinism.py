@@ -153,6 +153,36 @@ def test_an_interrupted_fit_publishes_nothing_and_goes_on(medium, tmp_path):
     assert Interrupts.calls - before < 5 * 280  # the first rounds were not played again
 
 
+def test_an_interrupted_fit_goes_on_by_warm_start(medium):
+    X, y, X_val, y_val, _ = medium
+    params = {"stopping": MaxRounds(5), "random_state": 0, "warm_start": True}
+    whole = ShapleyValuator(Interrupts(), **params).fit(X, y, X_val=X_val, y_val=y_val)
+    Interrupts.limit = Interrupts.calls + 700
+    interrupted = ShapleyValuator(Interrupts(), **params)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(X, y, X_val=X_val, y_val=y_val)
+    Interrupts.limit, before = np.inf, Interrupts.calls
+    _same(whole, interrupted.fit(X, y, X_val=X_val, y_val=y_val))
+    assert Interrupts.calls - before < 5 * 280
+
+
+def test_a_longer_look_back_continues_bit_for_bit(medium):
+    X, y = medium[:2]
+    rule = RankStability(0.5, n_rounds=5)
+    whole = _valuator("permutations", stopping=rule, cv=2).fit(X, y)
+    part = _valuator("permutations", stopping=MaxRounds(4), cv=2, warm_start=True).fit(X, y)
+    _same(whole, part.set_params(stopping=rule).fit(X, y))
+
+
+def test_random_state_instances_can_go_on(medium, tmp_path):
+    X, y = medium[:2]
+    params = {"cv": 2, "checkpoint": tmp_path / "run", "warm_start": True}
+    valuator = ShapleyValuator(
+        GaussianNB(), stopping=MaxRounds(1), random_state=np.random.RandomState(0), **params
+    ).fit(X, y)
+    assert valuator.set_params(stopping=MaxRounds(2)).fit(X, y).n_rounds_ == 2
+
+
 def test_memory_keeps_whole_results(medium, tmp_path):
     X, y, X_val, y_val, _ = medium
     valuator = BanzhafValuator(

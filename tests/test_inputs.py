@@ -84,7 +84,7 @@ def test_validation_rows():
     frame, other = (pd.DataFrame(X, columns=list(names)) for names in ("abc", "abd"))
     with pytest.raises(ValueError, match="feature names should match"):
         _valuator().fit(frame, Y, X_val=other, y_val=Y)
-    with pytest.raises(ValueError, match="dimension"):
+    with pytest.raises(ValueError, match="must have the same outputs"):
         _valuator().fit(X, Y, X_val=X_VAL, y_val=np.column_stack([Y_VAL, Y_VAL]))
 
 
@@ -104,6 +104,8 @@ def test_folds():
         _valuator(cv=[(np.arange(15), np.arange(15, 25))]).fit(X, Y)
     with pytest.raises(ValueError, match="cannot split 20 rows"):
         _valuator(cv=[1, 2, 3]).fit(X, Y)
+    with pytest.raises(ValueError, match="trains on a row twice"):
+        _valuator(cv=[(np.array([0, 0, 1, 2]), np.arange(3, 9))]).fit(X, Y)
     with pytest.raises(ValueError, match="draws other folds each time"):
         _valuator(cv=KFold(2, shuffle=True), warm_start=True).fit(X, Y)
 
@@ -214,6 +216,11 @@ def test_parts_that_do_not_fit_together():
         _valuator(sampler=LeaveOneOutSampler()).fit(X, Y)
     with pytest.raises(ValueError, match="CoalitionSampler.* draws none. Use PermutationSampler"):
         _valuator(sampler=CoalitionSampler(), truncation=RelativeTruncation()).fit(X, Y)
+
+
+def test_nobody_to_work():
+    with pytest.raises(ValueError, match="n_jobs=0 leaves nobody to work"):
+        _valuator(n_jobs=0).fit(X, Y)
 
 
 def test_estimators():

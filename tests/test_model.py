@@ -263,6 +263,20 @@ def test_nothing_leaks_between_coalitions(medium):
         utility.X_val[0] = 1
 
 
+def test_predictions_in_a_column(medium):
+    class Column(GaussianNB):
+        def predict(self, X):
+            return super().predict(X)[:, None]
+
+    X, y, X_val, y_val, _ = medium
+    masks = _masks(len(X))
+    plain, column = (
+        ModelUtility(e, X, y, X_val, y_val, "accuracy", error_score=-1.0)
+        for e in (GaussianNB(), Column())
+    )
+    np.testing.assert_array_equal(column(masks), plain(masks))
+
+
 def test_a_scorer_that_returns_nan_is_named(medium):
     X, y, X_val, y_val, _ = medium
 

@@ -77,6 +77,18 @@ def test_signatures_show_every_parameter():
         skdvl.BanzhafValuator(smapler="auto")
 
 
+def test_subclasses_of_presets_keep_their_parameters():
+    class Scaled(skdvl.BanzhafValuator):
+        def __init__(self, estimator=None, *, q=1, **shared):
+            super().__init__(estimator, **shared)
+            self.q = q
+
+    again = clone(Scaled(GaussianNB(), q=2, p=0.3))
+    assert (again.q, again.p) == (2, 0.3)
+    with pytest.raises(ValueError, match="The 'p' parameter of Scaled"):
+        Scaled(GaussianNB(), p=7).fit([[0], [1]], [0, 1])
+
+
 def test_nested_parameters():
     valuator = skdvl.ShapleyValuator(LogisticRegression(), sampler=PermutationSampler())
     valuator.set_params(sampler__antithetic=True, estimator__C=10.0, stopping=MaxRounds(3))

@@ -22,7 +22,8 @@ def _run(values, stderr=0.0, counts=1, **fields):
     values = np.atleast_2d(np.asarray(values, dtype=float))
     n = values.shape[1]
     given = {"n_rounds": len(values), "recent": values} | fields
-    return Run([{}], values[-1], np.broadcast_to(stderr, n), np.broadcast_to(counts, n), **given)
+    stderr, counts = np.broadcast_to(stderr, n), np.broadcast_to(counts, n)
+    return Run([{}], values[-1], stderr, counts, np.ones(n, dtype=bool), **given)
 
 
 def test_budgets():

@@ -28,7 +28,15 @@ import skdvl
 from skdvl import semivalues as sv
 from skdvl.games import AirportGame
 from skdvl.samplers import ExhaustiveSampler, PermutationSampler, StratifiedSampler
-from skdvl.stopping import MaxEvaluations, MaxRounds, MinUpdates, NoStopping
+from skdvl.stopping import (
+    MaxEvaluations,
+    MaxRounds,
+    MinUpdates,
+    NoStopping,
+    RankStability,
+    StandardError,
+    ValueStability,
+)
 from skdvl.truncation import FixedTruncation, RelativeTruncation
 from skdvl.utilities import ModelUtility
 
@@ -121,6 +129,53 @@ def test_folds_are_averaged(small):
         none = refit([], X[train], y[train], X[test], y[test], estimator)
         assert values.sum() == pytest.approx(full - none)  # efficiency, per fold
     np.testing.assert_allclose(valuator.values_, total / known, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        ShuffleSplit(2, test_size=4, random_state=1),
+        [(np.array([7, 0, 5, 2, 9]), np.array([3, 1, 10, 4])), (np.arange(4, 11), np.arange(4))],
+        [(np.arange(11) % 3 > 0, np.arange(11) % 3 == 0)],
+    ],
+    ids=["shuffle", "unsorted", "flags"],
+)
+@pytest.mark.filterwarnings("ignore:.*rows have no value")
+def test_rows_keep_their_values_in_unsorted_folds(cv, medium):
+    X, y = medium[0][:11, :3], medium[1][:11]
+    splits = list(cv.split(X, y)) if hasattr(cv, "split") else cv
+    valuator = skdvl.ShapleyValuator(GaussianNB(), cv=cv).fit(X, y)
+    total, known = np.zeros(11), np.zeros(11)
+    for train, test in splits:
+        train, test = np.arange(11)[train], np.arange(11)[test]
+        total[train] += brute_force(
+            [(i,) for i in range(len(train))],
+            sv.Shapley().size_pmf(len(train)),
+            lambda rows, a=train, b=test: refit(rows, X[a], y[a], X[b], y[b], GaussianNB()),
+        )
+        known[train] += 1
+    expected = np.divide(total, known, out=np.full(11, np.nan), where=known > 0)
+    np.testing.assert_allclose(valuator.values_, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        MinUpdates(2),
+        StandardError(atol=100.0),
+        RankStability(0.01, n_rounds=1),
+        ValueStability(100.0, n_rounds=1),
+    ],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("ignore:.*rows have no value")
+def test_rows_that_never_play_do_not_keep_a_fit_going(rule, medium):
+    X, y = medium[:2]
+    cv = ShuffleSplit(1, test_size=0.25, random_state=0)
+    valuator = skdvl.ShapleyValuator(
+        GaussianNB(), cv=cv, stopping=rule | MaxRounds(50), random_state=0
+    )
+    assert valuator.fit(X, y).n_rounds_ < 50
 
 
 def test_efficiency_of_sampled_values(medium):

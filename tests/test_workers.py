@@ -5,6 +5,7 @@ import os
 import joblib
 import numpy as np
 import pytest
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import threadpool_info
 
 from skdvl.workers import ordered_map, pinned_threads
@@ -39,6 +40,17 @@ def test_threads_are_pinned_in_workers_and_restored_here():
     assert [pool["num_threads"] for pool in threadpool_info()] == before
     assert all(n == 1 for _, pools in found for n in pools)
     assert os.getpid() not in {pid for pid, _ in found}
+
+
+def openmp_threads(_):
+    return _openmp_effective_n_threads()
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky", "multiprocessing"])
+def test_openmp_is_pinned_on_every_backend(backend):
+    """The number of OpenMP threads belongs to each thread, not to the process."""
+    with pinned_threads(), joblib.parallel_config(backend=backend, n_jobs=2):
+        assert set(ordered_map(openmp_threads, [(i,) for i in range(6)])) == {1}
 
 
 def test_workers_are_kept_between_calls():

@@ -37,6 +37,8 @@ class WeightedVotingGame(Game):
             raise ValueError(f"weights must be non-negative integers; got {weights!r}.")
         self.quota = int(self.weights.sum()) // 2 + 1 if quota is None else int(quota)
         self.n_players = len(self.weights)
+        if self.quota < 1:
+            raise ValueError(f"quota={quota!r} lets the empty coalition win; choose 1 or more.")
 
     def __call__(self, masks):
         return (masks @ self.weights >= self.quota).astype(float)

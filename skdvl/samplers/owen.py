@@ -15,7 +15,8 @@ class OwenSampler(IndexSampler):
 
     Every other player is present with probability q. The multilinear extension, integrated
     over q, is the Shapley value; the samples are weighted by their true size distribution, so
-    the estimate has no error from the grid.
+    the estimate has no error from the grid. Sizes between the levels are rare when there are few
+    levels for many players; a grid that is too coarse for the semivalue is refused.
 
     Parameters
     ----------

@@ -18,7 +18,9 @@ class MarginalMean(EvaluationStrategy):
 
     def _weigh(self, proposal):
         self.weight = importance(self.pmf, proposal)
-        self.borrowed = max(self.weight[self.pmf > 0].max() - 1, 0)
+        self.borrowed = max(self.weight[self.pmf > 0].max() - 1, 1)
+        second, fourth = (proposal @ self.weight**power for power in (2, 4))
+        self.enough = 30 * fourth / second**2  # observations before a variance can be trusted
 
     def empty(self):
         return {
@@ -33,6 +35,8 @@ class MarginalMean(EvaluationStrategy):
         sizes = walks.sizes[:, :-1]
         marginals = np.diff(scores, axis=1) * self.weight[sizes]
         group = walks.group
+        if group > 1 and walks.length not in (1, self.n):
+            raise ValueError("Walks of a group must be marginals of one player, or permutations.")
         if group == 1 or walks.length == 1:  # the walks of a group serve the same player
             player = walks.order[::group].ravel()
             x = marginals.reshape(-1, group, walks.length).mean(axis=1).ravel()
@@ -60,21 +64,20 @@ class MarginalMean(EvaluationStrategy):
         values = np.where(count > 0, tally["mean"], np.nan)
         stderr = np.full(self.n, np.inf)
         many = count > 1
-        if many.any() and self._covered(tally["seen"]):
-            stderr[many] = np.sqrt(self._variance(tally["m2"][many], count[many]) / count[many])
         counts = count * tally["group"]
-        if self.limit is not None:
+        if self.limit is not None:  # an enumeration that is not over is no random sample
             stderr[counts * self.n >= self.limit] = 0.0
+        elif many.any() and counts.sum() >= self.enough and self._covered(tally["seen"]):
+            stderr[many] = np.sqrt(self._variance(tally["m2"][many], count[many]) / count[many])
         return Estimate(values, stderr, counts)
 
     def _variance(self, m2, count):
-        """Variance of each player's observations, careful where there are few.
+        """Variance of each player's observations, moderated by that of all players.
 
-        Where sizes are drawn up to w times more rarely than the semivalue wants them, a player's
-        own observations say little before there are about w of them, so w - 1 are borrowed from
-        the variance over all players. And observations that are all alike, as most marginals of
-        an accuracy are, do not prove that there is no other: one in (count + 1) may be.
+        Few observations that agree, as most marginals of an accuracy do, prove little; so one
+        pseudo-observation is borrowed from the variance over all players. Where sizes are drawn
+        up to w times more rarely than the semivalue wants them, it is w - 1: a player's own
+        observations say little before there are about w of them.
         """
         pooled = m2.sum() / (count - 1).sum()
-        own = (m2 + self.borrowed * pooled) / (count - 1 + self.borrowed)
-        return np.where(m2 > 1e-12 * pooled, own, np.maximum(own, pooled / (count + 1)))
+        return (m2 + self.borrowed * pooled) / (count - 1 + self.borrowed)

@@ -66,7 +66,7 @@ class SampleReuse(EvaluationStrategy):
         a, b = inside[2] / inside[1], outside[2] / outside[1]
         values[known] = a - b
         seen = np.minimum(tally["seen"][1:], tally["seen"][:-1])
-        if self._covered(seen):
+        if self.limit is None and self._covered(seen):
             variance = _ratio_variance(inside, a) + _ratio_variance(outside, b)
             across = across[3] - b * across[1] - a * across[2] + a * b * across[0]
             variance -= 2 * across / (inside[1] * outside[1])
@@ -103,7 +103,8 @@ class PerSizeReuse(EvaluationStrategy):
     change of the score with the size alone, which is most of its variance, drops out, and one
     set of evaluations serves every semivalue. The price is O(n^2) memory. Until a player has
     been seen in a size, the mean over all players of that size stands in, and the standard
-    error, which is pooled over players within a size, counts it as one observation.
+    error, which is pooled over players within a size, counts it as one observation. It is
+    conservative: what a player's presence explains counts as noise too.
 
     References
     ----------
@@ -112,7 +113,7 @@ class PerSizeReuse(EvaluationStrategy):
     """
 
     accepts = "coalitions"
-    _most_players = 5000
+    _most_players = 2000
 
     def _weigh(self, proposal):
         if self.n > self._most_players:
@@ -168,7 +169,7 @@ class PerSizeReuse(EvaluationStrategy):
         met[[0, -1]] = count[[0, -1]] > 0  # one coalition each, known when met once
         known = met[1:] & met[:-1]
         stderr = np.full(self.n, np.inf)
-        if self._covered(known):
+        if self.limit is None and self._covered(known):
             stderr = np.sqrt((self.pmf * known) ** 2 @ (with_i[1] + without_i[1]))
         if not count.any():
             values[:] = np.nan

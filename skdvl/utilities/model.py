@@ -150,8 +150,9 @@ class ModelUtility(Utility):
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
         model = self._fresh().fit(X, self.y[rows], **params)
         if self._counts_hits:  # what accuracy_score would return, without its checks
-            hits = np.count_nonzero(model.predict(self.X_val) == self.y_val)
-            return hits / len(self.y_val)
+            predicted = model.predict(self.X_val)
+            if np.shape(predicted) == self.y_val.shape:
+                return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
         with sklearn.config_context(assume_finite=finite):  # predictions are looked at
             return self._scored(self._with_all_classes(model))
 

@@ -95,7 +95,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        complete(cls, CoalitionValuator)
+        complete(cls)
 
     @abstractmethod
     def _make_semivalue(self):
@@ -275,21 +275,23 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         if self.checkpoint is not None or self.warm_start or self.memory is not None:
             fingerprint = identify(problem, plan, self.random_state)
         keeper = Keeper(self.checkpoint, fingerprint, self.verbose)
-        begun = self._resume(keeper, strategies, n_players, plan.rules.stopping.window)
+        plays = np.isin(np.arange(n_players), np.concatenate(players))
+        begun = self._resume(keeper, strategies, plays, plan.rules.stopping.window)
         memory = check_memory(None if self.warm_start else self.memory)
         solve = memory.cache(play, ignore=["keeper", "n_jobs"])
-        model, run = solve(problem, plan.rules, strategies, players, begun, keeper, self.n_jobs)
-        self._continues = (fingerprint, run) if self.warm_start else None
-        return model, run
+        try:
+            return solve(problem, plan.rules, strategies, players, begun, keeper, self.n_jobs)
+        finally:  # an interrupted fit can go on too
+            self._continues = (fingerprint, keeper.last) if self.warm_start else None
 
-    def _resume(self, keeper, strategies, n_players, window):
+    def _resume(self, keeper, strategies, plays, window):
         """Return the run to go on with: that of the checkpoint, the last fit's, or a new one."""
         options = {"window": window, "store_history": self.store_history}
         saved = keeper.load(**options)
         if saved is not None:
             return saved
-        if self.warm_start and getattr(self, "_continues", None) is not None:
-            fingerprint, run = self._continues
+        fingerprint, run = getattr(self, "_continues", None) or (None, None)
+        if self.warm_start and run is not None:
             if fingerprint != keeper.fingerprint:
                 raise ValueError(
                     "warm_start=True goes on with the last fit, and the data or parameters differ "
@@ -297,7 +299,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 )
             return run.reopened(**options)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return Run.begin([s.empty() for s in strategies], n_players, seed, **options)
+        tallies = [strategy.empty() for strategy in strategies]
+        return Run.begin(tallies, len(plays), seed, plays=plays, **options)
 
     def _publish(self, model, run, names, player_of_row, index):
         """Set the fitted attributes, all of them at the end, and then say what went wrong."""
@@ -315,7 +318,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             vars(self).pop("feature_names_in_", None)
         if names is not None:
             self.groups_, self._row_groups = names, names[player_of_row]
-            self.group_values_, self.group_stderr_ = run.values, run.stderr
+            self.group_values_, self.group_stderr_ = run.values.copy(), run.stderr.copy()
         if run.history is not None:
             self.history_ = (np.reshape(run.history, (-1, len(size))) / size)[:, player_of_row]
         self.n_rounds_, self.n_evaluations_ = run.n_rounds, run.n_evaluations

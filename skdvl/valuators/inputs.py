@@ -84,8 +84,11 @@ def check_validation(valuator, X_val, y_val, y, classifier):
         raise ValueError("X_val has 0 rows; a score needs at least one.")
     validate_data(valuator, X_val, reset=False, skip_check_array=True)
     y_val = check_target(y_val, "y_val")
-    if y_val.ndim != y.ndim:
-        raise ValueError(f"y_val has {y_val.ndim} dimension(s) and y has {y.ndim}.")
+    if y_val.shape[1:] != y.shape[1:]:
+        raise ValueError(
+            f"y_val has shape {y_val.shape} and y has shape {y.shape}; they must have the same "
+            "outputs."
+        )
     if classifier and y.ndim == 1:
         unseen = sorted(set(y_val.tolist()) - set(y.tolist()), key=str)
         if unseen:
@@ -179,5 +182,13 @@ def make_splits(splitter, X, y, **split_params):
                     f"cv={splitter!r} gives rows that X does not have; expected integers from 0 to "
                     f"{n - 1}."
                 )
+    # Rows in data order, whatever the order of a shuffle: players are numbered by it.
     everything = np.arange(n)
-    return [tuple(everything[rows] for rows in pair) for pair in splits]
+    splits = [tuple(np.sort(everything[rows]) for rows in pair) for pair in splits]
+    for train, _ in splits:
+        if (np.diff(train) == 0).any():
+            raise ValueError(
+                f"cv={splitter!r} gives a fold that trains on a row twice; a row is one player. "
+                "Draw the rows of a fold without replacement."
+            )
+    return splits

@@ -22,7 +22,7 @@ def identify(problem, plan, random_state):
     rules, versions = plan.rules, [module.__version__ for module in (sklearn, np, scipy)]
     parts = vars(problem) | {
         "semivalue": plan.semivalue,
-        "strategy": plan.strategy.__qualname__,
+        "strategy": f"{plan.strategy.__module__}.{plan.strategy.__qualname__}",
         "sampler": rules.sampler,
         "truncation": rules.truncation,
     }
@@ -63,6 +63,7 @@ class Keeper:
         self.verbose = verbose
         self._saved = self._told = monotonic()
         self._n_saved = 0
+        self.last = None
 
     def load(self, **options):
         """Return the run of the checkpoint, or None if there is none yet."""
@@ -86,6 +87,11 @@ class Keeper:
                 flush=True,
             )
             self._told = now
+
+    def close(self, run):
+        """Keep the last whole round of a fit that ends, or is interrupted."""
+        self.last = run
+        self.save(run)
 
     def save(self, run):
         """Write the run, unless it is written already."""

@@ -76,9 +76,9 @@ memory : str, joblib.Memory or None, default=None
     Where whole results are kept, as in scikit-learn's Pipeline: a fit with the same data and
     parameters is not computed again. Not used with `warm_start`.
 checkpoint : str, path-like or None, default=None
-    File that the state of the fit is written to every few seconds, at the end, and when it is
-    interrupted. The same call goes on from it. A file of another computation is refused, also
-    that of another fold in a grid search.
+    File that the state of the fit is written to between rounds, at most every few seconds, at
+    the end, and when it is interrupted. The same call goes on from it. A file of another
+    computation is refused, also that of another fold in a grid search.
 
 Attributes
 ----------
@@ -106,14 +106,16 @@ feature_names_in_ : ndarray of str
     Only if X has column names."""
 
 
-def complete(cls, base):
-    """Complete the signature, the constraints and the docstring of a subclass of `base`."""
+def complete(cls):
+    """Complete the signature, the constraints and the docstring of a new class by its parent's."""
+    parent = cls.__mro__[1]
     if "__init__" in vars(cls):
         own = inspect.signature(cls.__init__).parameters
-        shared = inspect.signature(base.__init__).parameters
+        inherited = inspect.signature(parent.__init__).parameters
         named = [p for p in own.values() if p.kind is not p.VAR_KEYWORD]
-        merged = named + [p for name, p in shared.items() if name not in own]
+        merged = named + [p for name, p in inherited.items() if name not in own]
         cls.__init__.__signature__ = inspect.Signature(merged)
-    cls._parameter_constraints = CONSTRAINTS | vars(cls).get("_parameter_constraints", {})
+    own = vars(cls).get("_parameter_constraints", {})
+    cls._parameter_constraints = parent._parameter_constraints | own
     if cls.__doc__:
         cls.__doc__ = cls.__doc__.replace("{shared}", indent(DOCUMENTATION, "    ").lstrip())

@@ -52,6 +52,8 @@ def check_parts(valuator):
             "such as SampleReuse."
         )
     valuator._make_semivalue()._validate_params()
+    if valuator.n_jobs == 0:
+        raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
 
 
 def _check_part(valuator, name, kind, default):
@@ -84,12 +86,12 @@ def make_plan(valuator, players):
     if isinstance(sampler, str):
         most = max(map(len, players))
         sampler = valuator._make_sampler(most) if truncation is None else PermutationSampler()
-    if truncation is not None and not _draws_permutations(sampler):
-        raise ValueError(
-            f"{truncation!r} ends walks through permutations early, and {sampler!r} draws none. "
-            "Use PermutationSampler(), or no truncation."
-        )
     endless = sampler.n_rounds(len(players[0])) is None
+    if truncation is not None and not (endless and _draws_permutations(sampler)):
+        raise ValueError(
+            f"{truncation!r} ends random permutations early, and {sampler!r} draws none. Use "
+            "PermutationSampler(), or no truncation."
+        )
     stopping = valuator.stopping
     if stopping is None:
         stopping = NoStopping()

@@ -140,7 +140,7 @@ def play(problem, rules, strategies, players, begun, keeper, n_jobs):
                 for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
                     keeper.after_round(run, rules.stopping)
         finally:
-            keeper.save(run)
+            keeper.close(run)
     return model, run
 
 
@@ -150,7 +150,7 @@ def pin_seeds(estimator, seed):
     An estimator whose random state moves on from fit to fit would make the score of a
     coalition depend on what was fitted before it.
     """
-    rng = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng([seed, 0, 2**31])  # not a stream of any round
     pinned = {}
     for name, value in sorted(estimator.get_params().items()):
         if name.rsplit("__", 1)[-1] == "random_state":
