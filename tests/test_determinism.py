@@ -14,7 +14,9 @@ from skdvl.samplers import CoalitionSampler, PairedSampler, PermutationSampler, 
 from skdvl.semivalues import Banzhaf
 from skdvl.stopping import MaxEvaluations, MaxRounds, RankStability, StandardError
 from skdvl.strategies import PerSizeReuse
+from skdvl.testing import SmallGame
 from skdvl.truncation import RelativeTruncation
+from skdvl.utilities import ModelUtility
 
 CASES = {
     "permutations": {},
@@ -181,6 +183,26 @@ def test_random_state_instances_can_go_on(medium, tmp_path):
         GaussianNB(), stopping=MaxRounds(1), random_state=np.random.RandomState(0), **params
     ).fit(X, y)
     assert valuator.set_params(stopping=MaxRounds(2)).fit(X, y).n_rounds_ == 2
+
+
+def test_utilities_can_go_on_and_are_told_apart(medium):
+    X, y, X_val, y_val, _ = medium
+    utility = ModelUtility(GaussianNB(), X, y, X_val, y_val, "accuracy")
+    params = {"random_state": 0, "warm_start": True}
+    whole = ShapleyValuator(stopping=MaxRounds(3), **params).fit_utility(utility)
+    part = ShapleyValuator(stopping=MaxRounds(1), **params).fit_utility(utility)
+    _same(whole, part.set_params(stopping=MaxRounds(3)).fit_utility(utility))
+
+    class Other(SmallGame):
+        def __call__(self, masks):
+            return -super().__call__(masks)
+
+    for foreign in (ModelUtility(GaussianNB(), X, y, X_val, y_val, "f1"), SmallGame(40)):
+        with pytest.raises(ValueError, match="differ"):
+            part.fit_utility(foreign)
+    small = ShapleyValuator(stopping=MaxRounds(1), **params).fit_utility(SmallGame(12))
+    with pytest.raises(ValueError, match="differ"):
+        small.fit_utility(Other(12))
 
 
 def test_memory_keeps_whole_results(medium, tmp_path):

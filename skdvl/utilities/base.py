@@ -32,6 +32,9 @@ class Utility(ABC):
     block_size : int
         Coalitions that are scored in one call. It is fixed, so that the shapes of matrix
         products, and with them the last bits of scores, never depend on the number of workers.
+    derived : tuple of str
+        Names of attributes that follow from the others, such as what binding finds out; they do
+        not tell one utility from another.
     known_sizes : tuple of int
         Sizes of coalitions whose score is known once the utility is bound; they are not counted
         as evaluations.
@@ -60,6 +63,7 @@ class Utility(ABC):
 
     n_players: int
     block_size = 1024
+    derived = ()
     known_sizes = ()
     walk = None
 

@@ -49,6 +49,7 @@ class ModelUtility(Utility):
     """
 
     block_size = 32
+    derived = ("_full_score", "_empty_score", "_constants", "_is_plain", "_counts_hits")
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class ModelUtility(Utility):
             self.classes, self._codes = np.unique(y, return_inverse=True)
         self._constants = {}
         self._full_score = None
+        self._given_empty_score = empty_score
         self._empty_score = None if empty_score == "dummy" else float(empty_score)
 
     def bind(self):

@@ -20,13 +20,20 @@ def identify(problem, plan, random_state):
     """
     seed = random_state if isinstance(random_state, (int, np.integer)) else None
     rules, versions = plan.rules, [module.__version__ for module in (sklearn, np, scipy)]
-    parts = vars(problem) | {
+    given = {name: part for name, part in vars(problem).items() if name not in _derived(problem)}
+    parts = given | {
+        "kind of problem": f"{type(problem).__module__}.{type(problem).__qualname__}",
         "semivalue": plan.semivalue,
         "strategy": f"{plan.strategy.__module__}.{plan.strategy.__qualname__}",
         "sampler": rules.sampler,
         "truncation": rules.truncation,
     }
     return joblib.hash(([_identify(name, part) for name, part in parts.items()], seed, versions))
+
+
+def _derived(problem):
+    """Names of what a utility finds out once it is bound; a plain problem finds out nothing."""
+    return getattr(problem, "derived", ())
 
 
 def _identify(name, part):
