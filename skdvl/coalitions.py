@@ -76,6 +76,11 @@ class Walks:
         np.put_along_axis(joins, self.order, np.arange(self.length)[None, :], axis=1)
         return joins[:, None, :] < np.arange(first, last)[None, :, None]
 
+    def after(self, others):
+        """Return these walks behind others of the same length and group."""
+        start = np.concatenate([others.start, self.start])
+        return Walks(start, np.concatenate([others.order, self.order]), self.group)
+
     def rows(self, first, last):
         """Return the walks `first` to `last - 1` of this batch."""
         return Walks(self.start[first:last], self.order[first:last], self.group)

@@ -61,11 +61,7 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
         live = [g for g, end in enumerate(ends) if end is None or t < end]
         if not live:
             return
-        rngs = [np.random.default_rng([run.seed, t, g]) for g in live]
-        batches = [
-            rules.sampler.draw(Round(t, len(games[g].players), rng))
-            for g, rng in zip(live, rngs, strict=True)
-        ]
+        batches = [_draw(games[g], rules.sampler, run.seed, t, g) for g in live]
         scored = evaluate(
             [games[g].utility for g in live], batches, truncation=rules.truncation, n_jobs=n_jobs
         )
@@ -78,6 +74,14 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
             tallies, estimate, scored.n_evaluations, scored.failures, perf_counter() - began
         )
         yield run
+
+
+def _draw(game, sampler, seed, t, g):
+    """Draw the walks of game g in round t, behind what the strategy wants to know first."""
+    rng = np.random.default_rng([seed, t, g])
+    walks = sampler.draw(Round(t, len(game.players), rng))
+    prelude = game.strategy.prelude() if t == 0 else None
+    return walks if prelude is None else walks.after(prelude)
 
 
 def pool(games, tallies, n_players):

@@ -117,8 +117,6 @@ def test_every_sampler_estimates_every_semivalue(sampler, semivalue):
     ids=repr,
 )
 def test_per_size_means_serve_every_semivalue(sampler, semivalue):
-    if (repr(sampler), type(semivalue).__name__) in REFUSED:
-        return
     game = SmallGame()
     run = play(game, sampler, semivalue, 100, strategy=PerSizeReuse)
     exact = enumerate_values(game, semivalue)
@@ -153,6 +151,16 @@ def test_standard_errors_are_those_of_repetitions(sampler, strategy):
     told = np.sqrt(np.mean([run.stderr**2 for run in runs], axis=0))
     assert (told > 0.85 * spread).all()
     assert np.linalg.norm(told) < 1.2 * np.linalg.norm(spread)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 12])
+def test_per_size_means_know_the_ends_exactly(n):
+    """Sizes 0, 1, n - 1 and n are enumerated, whatever the sampler draws."""
+    game = SmallGame(n)
+    for semivalue in (sv.LeaveOneOut(), sv.DeltaShapley(0, 0)):
+        run = play(game, sm.CoalitionSampler(p=0.3), semivalue, 2, strategy=PerSizeReuse)
+        np.testing.assert_allclose(run.values, enumerate_values(game, semivalue), atol=1e-12)
+        assert not run.stderr.any()
 
 
 def test_per_size_means_beat_plain_reuse_for_shapley():
@@ -236,7 +244,7 @@ def test_an_enumeration_that_is_not_over_has_no_error_yet(sampler):
 def test_misfits_of_strategy_and_sampler_are_refused():
     with pytest.raises(ValueError, match="SampleReuse needs a sampler that draws coalitions"):
         play(SmallGame(), sm.PermutationSampler(), sv.Shapley(), 1, strategy=SampleReuse)
-    with pytest.raises(ValueError, match="drawn independently"):
+    with pytest.raises(ValueError, match="drawn independently, and PairedSampler"):
         play(SmallGame(), sm.PairedSampler(), sv.Shapley(), 1, strategy=PerSizeReuse)
     with pytest.raises(ValueError, match="at most 20"):
         play(SmallGame(21), sm.ExhaustiveSampler(), sv.Shapley(), 1)

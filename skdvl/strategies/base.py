@@ -86,6 +86,16 @@ class EvaluationStrategy(ABC):
         tally : dict of str to ndarray
         """
 
+    def prelude(self):
+        """Return coalitions to be scored once, ahead of the first round's own.
+
+        Returns
+        -------
+        walks : skdvl.coalitions.Walks or None
+            They come first among the walks of the first `fold`.
+        """
+        return None
+
     @abstractmethod
     def fold(self, tally, walks, scores):
         """Add one round to the tally, in place.

@@ -1,7 +1,10 @@
 """Every coalition says something of every player (maximum sample reuse)."""
 
+from functools import cached_property
+
 import numpy as np
 
+from ..coalitions import Walks
 from .base import Estimate, EvaluationStrategy, importance
 
 
@@ -101,10 +104,11 @@ class PerSizeReuse(EvaluationStrategy):
 
     The value is ``sum_k p[k] * (mean of size k + 1 with i - mean of size k without i)``, so the
     change of the score with the size alone, which is most of its variance, drops out, and one
-    set of evaluations serves every semivalue. The price is O(n^2) memory. Until a player has
-    been seen in a size, the mean over all players of that size stands in, and the standard
-    error, which is pooled over players within a size, counts it as one observation. It is
-    conservative: what a player's presence explains counts as noise too.
+    set of evaluations serves every semivalue. The price is O(n^2) memory. Sizes 0, 1, n - 1
+    and n are enumerated once, at the beginning, and exact. Until a player has been seen in a size,
+    the mean over all players of that size stands in, and the standard error, which is pooled over
+    players within a size, counts it as one observation. It is conservative: what a player's
+    presence explains counts as noise too.
 
     References
     ----------
@@ -115,15 +119,32 @@ class PerSizeReuse(EvaluationStrategy):
     accepts = "coalitions"
     _most_players = 2000
 
-    def _weigh(self, proposal):
-        if self.n > self._most_players:
+    def __init__(self, semivalue, sampler, n):
+        super().__init__(semivalue, sampler, n)
+        if sampler._draw(0, 0, 4).group > 1:
+            raise ValueError(
+                f"PerSizeReuse needs coalitions drawn independently, and {sampler!r} draws pairs. "
+                "Use CoalitionSampler or SizeOptimalSampler, or SampleReuse."
+            )
+        if n > self._most_players:
             raise ValueError(
                 f"PerSizeReuse keeps tables of n x n numbers and takes at most "
                 f"{self._most_players} players; there are {self.n}. Use SampleReuse."
             )
 
     def _needs(self, proposal):
-        return [(self.pmf, proposal[1:]), (self.pmf, proposal[:-1])]
+        drawn = np.where(self.ends, 1.0, proposal)
+        return [(self.pmf, drawn[1:]), (self.pmf, drawn[:-1])]
+
+    @cached_property
+    def ends(self):
+        """Sizes that the prelude enumerates."""
+        return np.isin(np.arange(self.n + 1), [0, 1, self.n - 1, self.n])
+
+    def prelude(self):
+        none, one = np.zeros((1, self.n), dtype=bool), np.eye(self.n, dtype=bool)
+        ends = np.unique(np.concatenate([none, one, ~one, ~none]), axis=0)
+        return Walks(ends, np.empty((len(ends), 0), dtype=np.intp))
 
     def empty(self):
         n = self.n
@@ -137,12 +158,14 @@ class PerSizeReuse(EvaluationStrategy):
         }
 
     def fold(self, tally, walks, scores):
-        if walks.group > 1:
-            raise ValueError(
-                "PerSizeReuse needs coalitions drawn independently, since its standard errors "
-                "treat them so. Use CoalitionSampler or SizeOptimalSampler, or SampleReuse."
-            )
-        size, u = walks.sizes[:, 0], _centred(tally, scores[:, 0])
+        # The ends are known from the prelude; drawing them again has nothing to add.
+        known = len(self.prelude()) if not tally["count"].any() else 0
+        keep = ~self.ends[walks.sizes[:, 0]]
+        keep[:known] = True
+        if not keep.any():
+            return
+        walks = Walks(walks.start[keep], walks.order[keep])
+        size, u = walks.sizes[:, 0], _centred(tally, scores[keep, 0])
         by_size = np.argsort(size, kind="stable")
         sizes, first = np.unique(size[by_size], return_index=True)
         mask, u = walks.start[by_size], u[by_size]
@@ -159,14 +182,13 @@ class PerSizeReuse(EvaluationStrategy):
     def estimate(self, tally):
         count, total = tally["count"], tally["count"] * tally["mean"]
         inside, sum_inside = tally["count_inside"], tally["sum_inside"]
-        spread = tally["m2"] / np.maximum(count - 1, 1)
+        spread = np.where(self.ends, 0.0, tally["m2"] / np.maximum(count - 1, 1))
         with_i = _side(inside[1:], sum_inside[1:], tally["mean"][1:], spread[1:])
         outside, sum_outside = count[:, None] - inside, total[:, None] - sum_inside
         without_i = _side(outside[:-1], sum_outside[:-1], tally["mean"][:-1], spread[:-1])
         met = count > 0
         values = self.pmf * (met[1:] & met[:-1]) @ (with_i[0] - without_i[0])
-        met = count > 1
-        met[[0, -1]] = count[[0, -1]] > 0  # one coalition each, known when met once
+        met = (self.ends & met) | (count > 1)
         known = met[1:] & met[:-1]
         stderr = np.full(self.n, np.inf)
         if self.limit is None and self._covered(known):
