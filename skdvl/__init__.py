@@ -1,9 +1,12 @@
 """Data valuation for scikit-learn: what each training row is worth to a model."""
 
+from .pipeline import Pipeline, make_pipeline
+from .pruning import DataPruner, PrunedEstimator
 from .valuators import (
     BanzhafValuator,
     BetaShapleyValuator,
     DeltaShapleyValuator,
+    KNNShapleyValuator,
     LeaveOneOutValuator,
     RandomValuator,
     SemivalueValuator,
@@ -16,10 +19,15 @@ __version__ = "0.1.0"
 __all__ = [
     "BanzhafValuator",
     "BetaShapleyValuator",
+    "DataPruner",
     "DeltaShapleyValuator",
+    "KNNShapleyValuator",
     "LeaveOneOutValuator",
+    "Pipeline",
+    "PrunedEstimator",
     "RandomValuator",
     "SemivalueValuator",
     "ShapleyValuator",
     "TMCShapleyValuator",
+    "make_pipeline",
 ]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    ("checkpoint", "coalitions", "semivalues", "run", "stopping", "truncation", "workers"),
-    ("samplers", "strategies", "utilities", "evaluation"),
-    ("engine", "games"),
-    ("valuators",),
-    ("testing",),
+    "checkpoint coalitions neighbors semivalues run stopping truncation workers".split(),
+    ["samplers", "strategies", "utilities", "evaluation"],
+    ["engine", "games"],
+    ["valuators"],
+    ["pruning", "pipeline", "testing"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PACKAGE = Path(__file__).parent.parent / "skdvl"

@@ -2,6 +2,7 @@
 
 from .base import BaseValuator
 from .coalition import CoalitionValuator
+from .knn_shapley import KNNShapleyValuator
 from .random import RandomValuator
 from .semivalue import (
     BanzhafValuator,
@@ -19,6 +20,7 @@ __all__ = [
     "BetaShapleyValuator",
     "CoalitionValuator",
     "DeltaShapleyValuator",
+    "KNNShapleyValuator",
     "LeaveOneOutValuator",
     "RandomValuator",
     "SemivalueValuator",

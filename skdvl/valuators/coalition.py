@@ -29,6 +29,7 @@ from .inputs import (
     make_splits,
     make_splitter,
     row_index,
+    task_of_model,
 )
 from .keeper import Keeper, identify
 from .parameters import CONSTRAINTS, complete
@@ -38,6 +39,7 @@ from .problem import Problem, check_score_params, play
 # Fitted attributes that the next fit may not set again.
 _SOMETIMES = (
     "estimator_",
+    "task_",
     "groups_",
     "group_values_",
     "group_stderr_",
@@ -147,7 +149,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             )
         problem, names = self._pose(X, y, X_val, y_val, groups, params)
         model, run = self._solve(problem, problem.players(), problem.n_players)
-        self._publish(model, run, names, problem.player_of_row, row_index(X))
+        task = task_of_model(self.estimator, problem.y)
+        self._publish(model, task, run, names, problem.player_of_row, row_index(X))
         return self
 
     def fit_utility(self, utility):
@@ -174,7 +177,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 f"{type(utility).__name__}.n_players must be a positive int; got {n!r}."
             )
         _, run = self._solve(utility, [np.arange(n)], n)
-        self._publish(None, run, None, np.arange(n), None)
+        self._publish(None, None, run, None, np.arange(n), None)
         return self
 
     # ------------------------------------------------------------------ before the rounds
@@ -302,7 +305,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         tallies = [strategy.empty() for strategy in strategies]
         return Run.begin(tallies, len(plays), seed, plays=plays, **options)
 
-    def _publish(self, model, run, names, player_of_row, index):
+    def _publish(self, model, task, run, names, player_of_row, index):
         """Set the fitted attributes, all of them at the end, and then say what went wrong."""
         size = np.bincount(player_of_row)
         self._row_index = index
@@ -312,7 +315,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         for name in _SOMETIMES:
             vars(self).pop(name, None)
         if model is not None:
-            self.estimator_ = model
+            self.estimator_, self.task_ = model, task
         else:
             vars(self).pop("n_features_in_", None)
             vars(self).pop("feature_names_in_", None)

@@ -7,6 +7,7 @@ in it are fit for the estimator is for the estimator to say, in its fit on all r
 from copy import deepcopy
 
 import numpy as np
+from sklearn.base import is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
@@ -56,6 +57,28 @@ def _missing(array):
     if array.dtype.kind == "O":
         return any(value is None or value != value for value in array.ravel().tolist())
     return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+
+
+def task_of_target(y):
+    """Return whether y looks like labels, "classification", or like targets, "regression".
+
+    Whole numbers can be either. They are taken for labels if few differ, or if they are the codes
+    of a label encoder with some rows each; counts, ages and prices have gaps or single rows.
+    """
+    if y.dtype.kind not in "iuf":
+        return "classification"
+    if y.dtype.kind == "f" and (y != np.floor(y)).any():
+        return "regression"
+    distinct = np.unique(y)
+    codes = np.array_equal(distinct, np.arange(len(distinct))) and len(y) >= 5 * len(distinct)
+    return "classification" if len(distinct) <= 20 or codes else "regression"
+
+
+def task_of_model(model, y):
+    """Return "classification" or "regression", as the model says, or else as y looks."""
+    if is_classifier(model):
+        return "classification"
+    return "regression" if is_regressor(model) else task_of_target(y)
 
 
 def check_validation(valuator, X_val, y_val, y, classifier):

@@ -101,6 +101,8 @@ history_ : ndarray of shape (n_rounds, n_samples)
     With `store_history` only: the values after every round.
 estimator_ : estimator
     Fitted on all rows.
+task_ : {"classification", "regression"}
+    What the estimator is for.
 n_features_in_ : int
 feature_names_in_ : ndarray of str
     Only if X has column names."""

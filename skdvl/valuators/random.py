@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .base import BaseValuator
-from .inputs import check_rows, row_index
+from .inputs import check_rows, row_index, task_of_target
 
 
 class RandomValuator(BaseValuator):
@@ -21,6 +21,8 @@ class RandomValuator(BaseValuator):
         Zeros: there is nothing to estimate.
     counts_ : ndarray of int of shape (n_samples,)
         Zeros.
+    task_ : {"classification", "regression"}
+        What y looks like.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
@@ -61,5 +63,6 @@ class RandomValuator(BaseValuator):
         self.values_ = check_random_state(self.random_state).standard_normal(len(y))
         self.stderr_ = np.zeros(len(y))
         self.counts_ = np.zeros(len(y), dtype=np.int64)
+        self.task_ = task_of_target(y)
         self._row_index = row_index(X)
         return self

@@ -1,0 +1,104 @@
+"""Shapley values of the k-nearest-neighbour game, in closed form.
+
+A validation row asks its nearest neighbours among the players of a coalition. Its game has exact
+values after one sort by distance: whether a player is asked depends only on how many nearer
+players are there. Every function takes a block of games, one in each line, with the players
+sorted by distance, nearest first.
+"""
+
+import numpy as np
+
+__all__ = ["label_values", "target_values"]
+
+
+def label_values(matches, n_neighbors):
+    """Shapley values where neighbours vote: the share of right votes.
+
+    The utility of a coalition is the number of matching labels among its `n_neighbors` nearest
+    players, divided by `n_neighbors`; missing neighbours count as wrong.
+
+    Parameters
+    ----------
+    matches : ndarray of bool of shape (n_games, n_players)
+        Whether the label of each player is that of the validation row; nearest first.
+    n_neighbors : int
+
+    Returns
+    -------
+    values : ndarray of shape (n_games, n_players)
+        They sum to the utility of all players.
+
+    References
+    ----------
+    Jia et al. (2019), "Efficient task-specific data valuation for nearest neighbor algorithms",
+    arXiv:1908.08619, Theorem 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.neighbors import label_values
+    >>> label_values(np.array([[True, False, True]]), 1).round(3)
+    array([[ 0.833, -0.167,  0.333]])
+    """
+    rank = np.arange(1, matches.shape[1] + 1)
+    asked = np.minimum(n_neighbors, rank) / rank  # chance to be among the nearest, at random
+    pushed_out = np.where(rank > n_neighbors, n_neighbors / (rank * np.maximum(rank - 1, 1)), 0)
+    return (matches * asked - _after(matches * pushed_out)) / n_neighbors
+
+
+def target_values(targets, truth, n_neighbors):
+    """Shapley values where neighbours predict a number: the negative squared error.
+
+    The utility of a coalition is ``-(prediction - truth) ** 2``; the prediction is the sum of the
+    targets of its `n_neighbors` nearest players, divided by `n_neighbors`, so that missing
+    neighbours count as 0.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_games, n_players)
+        The target of each player, nearest first.
+    truth : ndarray of shape (n_games,)
+        The target of the validation row.
+    n_neighbors : int
+
+    Returns
+    -------
+    values : ndarray of shape (n_games, n_players)
+        They sum to the utility of all players less ``-truth ** 2``, that of none.
+
+    References
+    ----------
+    Jia et al. (2019), "Efficient task-specific data valuation for nearest neighbor algorithms",
+    arXiv:1908.08619, Theorem 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.neighbors import target_values
+    >>> target_values(np.array([[1.0, 3.0]]), np.array([1.0]), 1)
+    array([[ 2.5, -1.5]])
+    """
+    n, k = targets.shape[1], n_neighbors
+    scaled, truth = targets / k, truth[:, None]
+    rank = np.arange(1, n + 1)
+    seats = np.minimum(k, rank)
+    # The farthest player is asked by coalitions with a seat left, of sizes 0 to k - 1.
+    sizes = np.arange(min(k, n))
+    last = scaled[:, -1:]
+    others = (scaled.sum(axis=1, keepdims=True) - last) / max(n - 1, 1)
+    value_of_last = -last * (len(sizes) * (last - 2 * truth) + 2 * sizes.sum() * others) / n
+    # Two neighbours in rank differ where one of them takes the seat that the other would have.
+    here = np.arange(n - 1)
+    nearer = (scaled.cumsum(axis=1) - scaled)[:, :-1] * ((seats - 1) / np.maximum(rank - 1, 1))[:-1]
+    both_farther = np.minimum(k, rank - 1) * np.minimum(k - 1, rank - 2)
+    both_farther = both_farther / np.maximum((rank - 1) * (rank - 2), 1)
+    farther = _after(scaled * both_farther)[:, 1:] * (rank / seats)[here]
+    beside = scaled[:, :-1] + scaled[:, 1:] + nearer + farther - 2 * truth
+    step = np.diff(scaled, axis=1) * (seats / rank)[here] * beside
+    steps = np.concatenate([step, np.zeros_like(truth)], axis=1)
+    return value_of_last + steps[:, ::-1].cumsum(axis=1)[:, ::-1]
+
+
+def _after(array):
+    """Sum of all later entries of a line, for every entry."""
+    return array[:, ::-1].cumsum(axis=1)[:, ::-1] - array
