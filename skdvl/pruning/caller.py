@@ -2,7 +2,7 @@
 
 import sys
 
-# The one place from which Pipeline, FeatureUnion and ColumnTransformer fit a step that others follow.
+# The one place where Pipeline, FeatureUnion and ColumnTransformer fit a step that others follow.
 _FITS_A_STEP = ("sklearn.pipeline", "_fit_transform_one")
 
 

@@ -346,8 +346,8 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if len(weights) != len(self.sample_mask_):
             raise ValueError(
                 f"transform got {len(weights)} sample weights, and the pruner was fitted on "
-                f"{len(self.sample_mask_)} rows. Pass the weights of these rows, or X. Reshape your "
-                "data if it is one row of X."
+                f"{len(self.sample_mask_)} rows. Pass the weights of these rows, or X. Reshape "
+                "your data if it is one row of X."
             )
         return np.where(self.sample_mask_, weights, 0.0)
 

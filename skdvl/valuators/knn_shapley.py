@@ -173,7 +173,7 @@ class KNNShapleyValuator(BaseValuator):
                 input_name=name,
             )
         except ValueError as error:
-            if hasattr(X, "columns") and "could not convert" in str(error):
+            if hasattr(X, "columns") and np.asarray(X).dtype.kind not in "biuf":
                 raise ValueError(
                     f"{error}. KNNShapleyValuator takes distances between rows of numbers: encode "
                     "the columns first, or use a valuator with an estimator that takes them."
