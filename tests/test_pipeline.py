@@ -61,29 +61,40 @@ def weight():
 # ---------------------------------------------------------------------- scikit-learn's own tests
 
 
-def run_tests_of_scikit_learn(*arguments, **environment):
+SWAP = """
+import sklearn.pipeline
+import skdvl
+
+sklearn.pipeline.Pipeline = skdvl.Pipeline
+sklearn.pipeline.make_pipeline = skdvl.make_pipeline
+"""
+# The loop that drops rows, even without a step that does.
+EVERY_STEP = "skdvl.Pipeline._resamples = lambda self: True"
+
+
+def run_tests_of_scikit_learn(folder, plugin, *arguments):
     """Run scikit-learn's tests of Pipeline against skdvl's; return pytest's last line."""
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent)])
+    (folder / "swap_pipeline.py").write_text(plugin)
+    path = os.pathsep.join([str(folder), str(Path(__file__).parent.parent)])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
         + ["-p", "swap_pipeline", "--pyargs", "sklearn.tests.test_pipeline", *arguments],
         capture_output=True,
         text=True,
         cwd=Path(sklearn.__file__).parent,
-        env=os.environ | {"PYTHONPATH": path} | environment,
+        env=os.environ | {"PYTHONPATH": path},
         timeout=500,
     )
     return done.returncode, done.stdout.strip().splitlines()[-1]
 
 
-def test_scikit_learns_own_tests_pass():
-    code, summary = run_tests_of_scikit_learn()
+def test_scikit_learns_own_tests_pass(tmp_path):
+    code, summary = run_tests_of_scikit_learn(tmp_path, SWAP)
     assert code == 0, summary
     assert int(summary.split(" passed")[0].split()[-1]) >= 140
 
 
-def test_scikit_learns_own_tests_pass_where_rows_could_be_dropped():
+def test_scikit_learns_own_tests_pass_where_rows_could_be_dropped(tmp_path):
     # fit_transform and fit_predict are fit, and then transform or predict, here: these tests
     # look for the fit_transform or the fit_predict of the last step.
     one_step = ["test_pipeline_fit_transform", "test_transform_input_pipeline[fit_transform]"]
@@ -94,7 +105,7 @@ def test_scikit_learns_own_tests_pass_where_rows_could_be_dropped():
     ]
     skipped = [f"--deselect=tests/test_pipeline.py::{name}" for name in one_step]
     skipped += [f"--deselect=::{name}" for name in one_step]
-    code, summary = run_tests_of_scikit_learn(*skipped, SKDVL_EVERY_STEP="1")
+    code, summary = run_tests_of_scikit_learn(tmp_path, SWAP + EVERY_STEP, *skipped)
     assert code == 0, summary
     assert int(summary.split(" passed")[0].split()[-1]) >= 130
 
