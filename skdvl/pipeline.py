@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 import numpy as np
 from sklearn.base import _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline as _Pipeline
 from sklearn.pipeline import _final_estimator_has, _name_estimators
 from sklearn.utils import Bunch, _safe_indexing
@@ -228,6 +229,11 @@ class Pipeline(_Pipeline):
         except (TypeError, ValueError):
             return False
 
+    @property
+    def _final_estimator(self):
+        final = super()._final_estimator
+        return "passthrough" if _only_resamples(final) else final  # of new data, every row passes
+
     def _iter(self, with_final=True, filter_passthrough=True):
         for item in super()._iter(with_final, filter_passthrough):
             if not (filter_passthrough and _only_resamples(item[-1])):
@@ -310,7 +316,7 @@ def _is_empty(step):
 
 
 def _is_resampler(step):
-    return hasattr(step, "fit_resample")
+    return hasattr(step, "fit_resample") and not isinstance(step, FrozenEstimator)
 
 
 def _only_resamples(step):

@@ -101,6 +101,9 @@ def test_groups_add_up():
     np.testing.assert_allclose(groups.group_values_, sums)
     np.testing.assert_allclose(groups.values_, groups.group_values_[np.arange(150) % 3] / 50)
     assert list(groups.groups_) == ["a", "b", "c"]
+    alone = KNNShapleyValuator().fit(X, y, groups=np.arange(150)[::-1])  # each row is a group
+    np.testing.assert_allclose(alone.values_, rows.values_)
+    np.testing.assert_allclose(alone.group_values_, rows.values_[::-1])
     assert (groups.group_stderr_ > 0).all()
     assert list(groups.to_frame().columns) == ["value", "stderr", "count", "group"]
     groups.fit(X, y)
@@ -150,6 +153,7 @@ def test_containers_and_metrics():
     by_hand = KNNShapleyValuator(metric=lambda a, b: np.abs(a - b).sum()).fit(X, y).values_
     assert np.corrcoef(city, by_hand)[0, 1] > 0.99
     assert not np.allclose(city, values)
+    assert np.isfinite(KNNShapleyValuator(metric="chebyshev").fit(X, y).values_).all()
 
 
 def test_memory_values_the_same_data_once(tmp_path, monkeypatch):
@@ -172,9 +176,12 @@ def test_memory_values_the_same_data_once(tmp_path, monkeypatch):
         ([1.0, 2.0], "classification"),
         ([1.5, 2.0], "regression"),
         (np.arange(200) % 40, "classification"),  # codes
+        (np.arange(200) % 40 + 1, "classification"),
         (np.arange(200) % 40 + 18, "regression"),  # ages
         (np.arange(100), "regression"),
         (load_diabetes().target, "regression"),  # whole numbers
+        (np.array([1.5, 2.5], dtype=object), "regression"),
+        (np.array(["a", 1], dtype=object), "classification"),
         (load_digits().target, "classification"),
     ],
 )
@@ -185,6 +192,11 @@ def test_task_is_read_off_the_target(y, task):
 @pytest.mark.parametrize(
     ("change", "fit", "message"),
     [
+        (
+            {"task": "regression"},
+            {"y": np.ones(150), "X_val": np.ones((1, 4)), "y_val": ["a"]},
+            "y_val holds <U1 and not numbers",
+        ),
         ({"n_neighbors": 0}, {}, "n_neighbors"),
         ({"metric": "precomputed"}, {}, "metric"),
         ({}, {"y": np.ones(150)}, "one class only"),
@@ -192,6 +204,8 @@ def test_task_is_read_off_the_target(y, task):
         ({"task": "regression"}, {"y": np.repeat(["a", "b", "c"], 50)}, "not numbers"),
         ({}, {"X_val": [[1, 2, 3, 4]]}, "X_val was passed without y_val"),
         ({}, {"groups": np.zeros(150)}, "one group only"),
+        ({}, {"y": pd.Series(["a", "b", None] * 50, dtype="string")}, "contains NaN or None"),
+        ({}, {"X": np.array([["x"], ["y"]] * 75)}, "encode the columns first"),
         ({}, {"X": pd.DataFrame({"a": ["x", "y"] * 75})}, "encode the columns first"),
     ],
 )

@@ -12,9 +12,11 @@ import sklearn
 import sklearn.pipeline
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import DBSCAN, KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.decomposition import PCA
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import HalvingGridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -276,6 +278,52 @@ def test_samplers_of_imbalanced_learn(rows, weight):
     with pytest.raises(ValueError, match="sample_weight has one entry.*step 'smote' does not tell"):
         smote.fit(X, y, recorder__sample_weight=weight)
     smote.fit(X, y, datapruner__X_val=X, datapruner__y_val=y)  # nothing that would have to follow
+
+
+def test_a_pruner_gives_what_set_output_asks_for(rows):
+    X, y = rows
+    pick = ColumnTransformer([("first", StandardScaler(), ["x0", "x1"])])
+    pipeline = make_pipeline(DataPruner(), pick, Recorder()).set_output(transform="pandas")
+    pipeline.fit(X, y)  # and no warning at predict time, about names
+    assert pipeline.predict(X).shape == (240,)
+    assert list(pipeline[-1].X_.columns) == ["first__x0", "first__x1"]
+
+
+def test_validation_rows_pass_resamplers(rows):
+    from imblearn.under_sampling import RandomUnderSampler
+
+    X, y = rows
+    with sklearn.config_context(enable_metadata_routing=True):
+        for resampler in (
+            RandomUnderSampler(random_state=0),
+            DataPruner(mode="resample").set_fit_request(X_val=False),
+        ):
+            model = Recorder().set_fit_request(X_val=True)
+            pipeline = make_pipeline(StandardScaler(), resampler, model, transform_input=["X_val"])
+            pipeline.fit(X, y, X_val=X[:7])
+            scaled = StandardScaler().fit(X).transform(X[:7])
+            np.testing.assert_array_equal(model.X_val_, scaled)
+            np.testing.assert_array_equal(pipeline[:-1].transform(X[:7]), scaled)
+
+
+def test_a_frozen_pruner_is_the_identity(rows):
+    X, y = rows
+    frozen = FrozenEstimator(DataPruner().fit(X[:60], y[:60]))
+    pipeline = make_pipeline(DataPruner(quantile=0.5), frozen, Recorder()).fit(X, y)
+    assert len(pipeline[-1].y_) == 120 and len(frozen.values_) == 60
+
+
+def test_a_pipeline_of_scikit_learn_that_ends_in_a_pruner(rows):
+    X, y = rows
+    inner = sklearn.pipeline.make_pipeline(StandardScaler(), DataPruner())
+    pipeline = make_pipeline(DataPruner(), inner, Recorder()).fit(X, y)
+    assert pipeline[1][-1].mode_ == "replace" and len(pipeline[-1].y_) == 216
+
+
+def test_inverse_transform(rows):
+    X, y = rows
+    pipeline = make_pipeline(StandardScaler(), DataPruner(), PCA(6)).fit(X, y)
+    np.testing.assert_allclose(pipeline.inverse_transform(pipeline.transform(X)), X)
 
 
 def test_halving_search(rows):

@@ -8,8 +8,9 @@ import scipy.sparse as sp
 import sklearn
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
@@ -163,7 +164,7 @@ def test_several_outputs_keep_their_classes():
 def test_selection_does_not_touch_its_arguments():
     values, parts = np.array([3.0, 1, 2]), np.array([0, 1, 0])
     before = values.copy(), parts.copy()
-    keep_rows(values, None, "n_drop", 2, [parts])
+    keep_rows(values, None, "n_drop", 2, [parts], [1])
     np.testing.assert_array_equal(values, before[0])
     np.testing.assert_array_equal(parts, before[1])
 
@@ -290,32 +291,47 @@ def test_pipelines_of_scikit_learn_simply_work(noisy):
     assert pipeline.predict(X).shape == y.shape
 
 
+class Louder(DataPruner):
+    """A subclass that adds a call of its own to the stack."""
+
+    def fit_transform(self, X, y=None, **params):
+        return super().fit_transform(X, y, **params)
+
+
+@pytest.mark.parametrize("pruner", [DataPruner(), Louder()], ids=["pruner", "subclass"])
 @pytest.mark.parametrize("memory", [False, True])
-def test_every_container_of_scikit_learn_is_noticed(noisy, memory, tmp_path):
+def test_pipelines_of_scikit_learn_are_noticed(noisy, memory, pruner, tmp_path):
     X, y, _ = noisy
-
-    class Louder(DataPruner):
-        def fit_transform(self, X, y=None, **params):
-            return super().fit_transform(X, y, **params)
-
     cache = {"memory": str(tmp_path)} if memory else {}
-    for pruner in (DataPruner(), Louder()):
-        union = FeatureUnion([("kept", pruner), ("all", StandardScaler())])
-        columns = ColumnTransformer([("kept", pruner, [0, 1]), ("all", "passthrough", [2])])
-        inner = make_pipeline(StandardScaler(), pruner)
-        if not (memory and isinstance(pruner, Louder)):  # a class in a function is not pickled
-            make_pipeline(pruner, Recorder(), **cache).fit(X, y)
-        for container in (union, columns):
-            assert len(clone(container).fit_transform(X, y)) == len(y)
-            assert len(make_pipeline(container, Recorder()).fit(X, y)[-1].y_) == len(y)
-        outer = make_pipeline(inner, Recorder()).fit(X, y)
-        assert outer[0][-1].mode_ == "replace" and len(outer[-1].X_) == len(y)
-        assert len(clone(inner).fit_transform(X, y)) == 216  # called by the user
+    plain = make_pipeline(clone(pruner), Recorder(), **cache).fit(X, y)
+    assert plain[0].mode_ == "replace" and len(plain[-1].X_) == len(y)
+    inner = make_pipeline(StandardScaler(), clone(pruner), **cache)
+    outer = make_pipeline(clone(inner), Recorder(), **cache).fit(X, y)
+    assert outer[0][-1].mode_ == "replace" and len(outer[-1].X_) == len(y)
+    assert len(inner.fit_transform(X, y)) == 216  # called by the user
+    search = GridSearchCV(plain, {"recorder__C": [1.0]}, cv=2, n_jobs=2, error_score="raise")
+    assert len(search.fit(X, y).best_estimator_[-1].y_) == 240
 
 
-def test_union_in_worker_processes(noisy):
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_branches_are_refused_and_a_pipeline_inside_works(noisy, n_jobs):
     X, y, _ = noisy
-    union = FeatureUnion([("kept", DataPruner()), ("all", StandardScaler())], n_jobs=2)
+    scale = StandardScaler()
+    for pruner in (DataPruner(), DataPruner(mode="drop"), DataPruner(mode="replace")):
+        for branch in (pruner, make_pipeline(scale, pruner), make_pipeline(pruner, scale)):
+            union = FeatureUnion([("kept", branch), ("all", scale)], n_jobs=n_jobs)
+            columns = ColumnTransformer([("kept", branch, [0, 1]), ("all", scale, [2])])
+            for container in (union, columns.set_params(n_jobs=n_jobs)):
+                with pytest.raises(
+                    TypeError, match="branch of a FeatureUnion or ColumnTransformer"
+                ):
+                    clone(container).fit_transform(X, y)
+                with pytest.raises(
+                    TypeError, match="branch of a FeatureUnion or ColumnTransformer"
+                ):
+                    make_pipeline(clone(container), Recorder()).fit(X, y)
+    inside = _skdvl_pipeline(DataPruner(), scale)
+    union = FeatureUnion([("kept", inside), ("all", scale)], n_jobs=n_jobs)
     assert union.fit_transform(X, y).shape == (240, 60)
 
 
@@ -681,6 +697,100 @@ def test_refusals_after_valuing(noisy):
         PrunedEstimator(SVC(), StandardScaler()).fit(X, y)
     with pytest.raises(ValueError, match="estimator"):
         PrunedEstimator().fit(X, y)
+
+
+def test_weights_without_routing_are_refused(noisy):
+    X, y, _ = noisy
+    pipeline = make_pipeline(DataPruner(Given(None), mode="weight"), SVC())
+    with pytest.raises(TypeError, match="enable_metadata_routing=True"):
+        pipeline.fit(X, y)
+
+
+def test_outliers_that_a_pipeline_of_scikit_learn_keeps_are_told():
+    X, y = load_diabetes(return_X_y=True)
+    wrong = np.random.default_rng(0).random(442) < 0.05
+    y = np.where(wrong, y + 600, y)
+    with pytest.warns(UserWarning, match=r"\d+ of 44 pruned rows.*skdvl.Pipeline"):
+        make_pipeline(DataPruner(), Ridge()).fit(X, y)
+    _skdvl_pipeline(DataPruner(), Ridge()).fit(X, y)  # warnings are errors here
+
+
+def test_a_pipeline_may_end_in_a_valuator(noisy):
+    X, y, _ = noisy
+    names = np.array(["benign", "malignant"])[y]
+    frame = pd.DataFrame({"size": X[:, 0], "kind": np.where(X[:, 1] > 0, "odd", "even")})
+    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    pruner = DataPruner(make_pipeline(encode, KNNShapleyValuator())).fit(frame, names)
+    values = KNNShapleyValuator().fit(encode.fit_transform(frame), names).values_
+    np.testing.assert_array_equal(pruner.values_, values)
+    assert pruner.n_dropped_ == 24
+
+
+@pytest.mark.parametrize("make", [make_pipeline, "skdvl"])
+def test_the_model_that_follows_says_what_y_is(make):
+    make = _skdvl_pipeline if make == "skdvl" else make
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(25), 8) * 10 + 100  # as such, many whole numbers with gaps
+    X = np.repeat(rng.normal(size=(25, 4)) * 3, 8, axis=0) + rng.normal(size=(200, 4))
+    tree = DecisionTreeClassifier(random_state=0)
+    for pruner in (DataPruner(quantile=0.6), DataPruner(KNNShapleyValuator(), quantile=0.6)):
+        assert DataPruner().fit(X, labels).task_ == "regression"  # by itself it has to guess
+        pipeline = make(pruner, tree).fit(X, labels)
+        assert pipeline[0].task_ == pipeline[0].valuator_.task_ == "classification"
+        assert len(np.unique(labels[pipeline[0].sample_mask_])) == 25
+        search = GridSearchCV(make(pruner, tree), {"datapruner__quantile": [0.6]}, cv=2, n_jobs=2)
+        inner = search.fit(X, labels).best_estimator_
+        assert inner[0].task_ == "classification" and len(inner.classes_) == 25
+        nested = make(StandardScaler(), make(pruner, StandardScaler()), tree).fit(X, labels)
+        assert nested[1][0].task_ == "classification"
+    counts = rng.poisson(3, size=200)  # few whole numbers
+    pipeline = make(DataPruner(), Ridge()).fit(X, counts)
+    assert pipeline[0].task_ == "regression"
+    np.testing.assert_array_equal(
+        pipeline[0].values_, KNNShapleyValuator(task="regression").fit(X, counts).values_
+    )
+
+
+def test_copies_take_the_index_of_the_rows_that_they_stand_for(noisy):
+    X, y, _ = noisy
+    frame = pd.DataFrame(X, columns=_columns(X), index=np.arange(240) + 1000)
+    seen = DataPruner(mode="replace").fit_transform(frame, y)
+    assert list(seen.index) == list(frame.index)
+
+
+def test_texts_pass_through(noisy):
+    _, y, _ = noisy
+    texts = [f"tumour {'large' if label else 'small'} {row}" for row, label in enumerate(y)]
+    valuator = ShapleyValuator(
+        make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        stopping=MaxRounds(1),
+        cv=2,
+        random_state=0,
+    )
+    model = LogisticRegression()
+    for given in (texts, np.array(texts), pd.Series(texts)):
+        for make in (make_pipeline, _skdvl_pipeline):
+            pipeline = make(DataPruner(valuator), TfidfVectorizer(), model).fit(given, y)
+            assert pipeline.score(given, y) > 0.9
+
+
+def test_missing_values_that_fit_took_are_taken_by_transform(noisy):
+    X, y, _ = noisy
+    X = X.copy()
+    X[3, 2] = np.nan
+    booster = HistGradientBoostingClassifier(max_iter=2)
+    for make in (make_pipeline, _skdvl_pipeline):
+        assert make(DataPruner(Given(X[:, 0])), booster).fit(X, y).predict(X).shape == (240,)
+
+
+def test_rare_classes_keep_half_of_their_rows():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:900], (y[:900] == 3).astype(int)
+    rare = np.count_nonzero(y)
+    pruner = DataPruner().fit(X, y)
+    assert pruner.n_dropped_ == 90 and y[pruner.sample_mask_].sum() == (rare + 1) // 2
+    assert y[DataPruner(min_class_rows=1.0).fit(X, y).sample_mask_].sum() == rare
+    assert y[DataPruner(min_class_rows=5).fit(X, y).sample_mask_].sum() == 5
 
 
 def test_a_frozen_valuator_knows_its_own_rows_only(noisy):

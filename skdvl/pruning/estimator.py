@@ -3,14 +3,13 @@
 from copy import deepcopy
 
 import sklearn
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, _safe_indexing, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
-from ..valuators import KNNShapleyValuator
 from .pruner import DataPruner
 
 _DELEGATED = (
@@ -38,15 +37,15 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
     """Fit an estimator on the rows that a pruner keeps.
 
     It can be used wherever the estimator could: by itself, in a grid search, or as the last step
-    of any Pipeline.
+    of any Pipeline. The pruner sees X as it is given, so put the steps that scale or encode it
+    before, and not inside of `estimator`.
 
     Parameters
     ----------
     estimator : estimator
         Fitted on the rows that are kept; predictions come from it.
     pruner : DataPruner or None, default=None
-        Any estimator with `sample_indices_` after `fit`. None means ``DataPruner()``. The pruner's
-        default valuator takes the task, classification or regression, from `estimator`.
+        Any estimator with `sample_indices_` after `fit`. None means ``DataPruner()``.
 
     Attributes
     ----------
@@ -186,14 +185,7 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
         return getattr(self.estimator_, method)(X, *args, **params)
 
     def _get_pruner(self):
-        pruner = DataPruner() if self.pruner is None else self.pruner
-        if not isinstance(pruner, DataPruner) or pruner.valuator is not None:
-            return pruner
-        kinds = {"classification": is_classifier, "regression": is_regressor}
-        for task, is_kind in kinds.items():
-            if is_kind(self.estimator):
-                return clone(pruner).set_params(valuator=KNNShapleyValuator(task=task))
-        return pruner
+        return DataPruner() if self.pruner is None else self.pruner
 
     def _route(self, params):
         if sklearn.get_config()["enable_metadata_routing"]:

@@ -1,10 +1,12 @@
 """DataPruner: drop training rows of low value, wherever scikit-learn puts the step."""
 
+import warnings
 from functools import wraps
 from numbers import Integral, Real
 
 import numpy as np
 import sklearn
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     OneToOneFeatureMixin,
@@ -14,7 +16,8 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -26,23 +29,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..valuators import KNNShapleyValuator
 from ..valuators.inputs import check_classes, check_groups, check_rows, task_of_target
-from .caller import pipeline_calls
+from .caller import check_place, place_of
 from .replacement import copies_by_label, copies_by_target
 from .selection import check_amount, drop_count, keep_rows
 
 _QUANTILE = 0.1
 _HANDED_ON = ("X_val", "y_val", "groups")
 
-_WAYS_OUT = """\
-{name}(mode="drop") drops rows, and scikit-learn's Pipeline hands the y that it was given to \
-every later step, so that X and y would no longer fit each other. Nothing was computed. Either use
-  - skdvl.Pipeline or skdvl.make_pipeline: scikit-learn's own, plus steps that drop rows;
-  - {name}(mode="auto"): pruned rows become copies of kept ones, here and only here;
-  - PrunedEstimator(estimator, {name}(...)) as the last step."""
-
 
 class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Drop the training rows of lowest value; at predict time every row passes.
+
+    A row of low value is often mislabelled, or an outlier; whether dropping it helps is for
+    cross-validation to say.
 
     What happens to a pruned row depends on where the pruner stands, as `mode_` tells:
 
@@ -53,35 +52,43 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     - in scikit-learn's own `Pipeline`, whose steps cannot drop rows, each pruned row becomes a
       copy of a kept row: of the best-valued rows of its class in turn, or, in regression, of the
       row with the nearest target. The number of rows and the shares of the classes stay as they
-      were, so that some kept rows count twice. In regression y keeps the target of a pruned row:
-      outliers in y are not removed there;
+      were, so that some kept rows count twice, and metadata such as `sample_weight` stay where
+      they were. In regression y keeps the target of a pruned row: outliers in y are not removed
+      there, and a warning says so; use one of the other ways;
     - with ``mode="weight"`` all rows stay, and sample weights become 0 for pruned ones;
     - with ``mode="resample"`` it is a resampler for imbalanced-learn's Pipeline.
 
     Parameters
     ----------
     valuator : valuator or None, default=None
-        Any estimator with `values_` after `fit`. None means :class:`KNNShapleyValuator`, where
-        every row is scored by its neighbours. A fitted one inside
-        :class:`sklearn.frozen.FrozenEstimator` is not fitted again.
+        Any estimator with `values_` after `fit`, or a Pipeline that ends in one. None means
+        :class:`KNNShapleyValuator`, where every row is scored by its neighbours: X should then be
+        scaled numbers. A fitted one inside :class:`sklearn.frozen.FrozenEstimator` is not fitted
+        again: it must have been fitted on the same rows in the same order, of which only the
+        number is checked.
     quantile : float in [0, 1), "auto" or None, default=0.1
         The fraction of rows to drop, rounded down. "auto" is that of `threshold`.
         The default gives way to `threshold` and `n_drop`.
     threshold : float, "auto" or None, default=None
         Drop the rows whose value is below. "auto" drops rows whose value is below zero by
-        more than two standard errors, and never more than half of all rows.
+        more than two standard errors, and never more than half of all rows. A row can hurt a model
+        without being wrong.
     n_drop : int or None, default=None
         The number of rows to drop.
-    min_class_rows : int, default=1
-        Every class, and every group if there are groups, keeps as many of its rows, the best
-        ones. The next-lowest rows go in place of those.
+    min_class_rows : int or float in (0, 1], default=0.5
+        What every class keeps at least, its best rows: a number of rows, or a share of them. Rows
+        of a rare class are worth less to a model that is scored by accuracy, right or wrong. An
+        int holds for every group too, if there are groups; a group keeps one row anyway. The
+        next-lowest rows of others go in place of those, if there are any.
     mode : {"auto", "drop", "replace", "weight", "resample"}, default="auto"
-        "auto" drops, except as a step of scikit-learn's own `Pipeline`, `FeatureUnion` or
-        `ColumnTransformer`, where it replaces. "drop" raises there. "replace" always replaces.
+        "auto" drops, except as a step of scikit-learn's own `Pipeline`, where it replaces. "drop"
+        raises there. "replace" always replaces.
         "weight" leaves X alone, and `transform` sets the sample weights of pruned rows to 0:
         ``Pipeline([("prune", DataPruner(mode="weight")), ("model", model)],
-        transform_input=["sample_weight"])``, with metadata routing enabled. The steps before the
-        pruner would be asked to transform the weights too; leave them outside of that pipeline.
+        transform_input=["sample_weight"])``, with metadata routing enabled and requested by the
+        model, and weights passed to `fit`, be they ones: without them nothing is pruned. Every
+        other step that transforms would be asked to transform the weights too; leave such steps
+        outside of that pipeline.
         "resample" has `fit_resample` only.
 
     Attributes
@@ -95,6 +102,9 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_dropped_ : int
     mode_ : {"drop", "replace", "weight", "resample"}
         What was done.
+    task_ : {"classification", "regression"}
+        What y was taken for: what the last step of the pipeline is for, or else the valuator, or
+        else as y looks.
     valuator_ : valuator
         Fitted.
     n_features_in_ : int
@@ -137,7 +147,10 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "quantile": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"}), None],
         "threshold": [Interval(Real, None, None, closed="both"), StrOptions({"auto"}), None],
         "n_drop": [Interval(Integral, 0, None, closed="left"), None],
-        "min_class_rows": [Interval(Integral, 1, None, closed="left")],
+        "min_class_rows": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+        ],
         "mode": [StrOptions({"auto", "drop", "replace", "weight", "resample"})],
     }
 
@@ -148,7 +161,7 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         quantile=_QUANTILE,
         threshold=None,
         n_drop=None,
-        min_class_rows=1,
+        min_class_rows=0.5,
         mode="auto",
     ):
         self.valuator = valuator
@@ -169,7 +182,8 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Handed to the valuator as it is.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         X_val, y_val : array-like or None, default=None
-            Validation rows, handed to the valuator.
+            Validation rows, handed to the valuator as they are. The steps of a pipeline before
+            the pruner transform X_val too only with ``transform_input=["X_val"]``.
         groups : array-like of shape (n_samples,) or None, default=None
             Groups of rows, handed to the valuator. No group disappears.
         **params : dict
@@ -183,7 +197,7 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ------
         ValueError
             If two of `quantile`, `threshold` and `n_drop` are given, if every row would be
-            dropped, or if the values are not those of these rows.
+            dropped, or if there is not one value for each row.
         """
         self._validate_params()
         amount = check_amount(self.quantile, self.threshold, self.n_drop, _QUANTILE)
@@ -200,16 +214,22 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             params = dict(process_routing(self, "fit", **params).valuator.fit)
         handed = zip(_HANDED_ON, (X_val, y_val, groups), strict=True)
         params |= {name: value for name, value in handed if value is not None}
-        valuator = clone(self._get_valuator())
-        valuator.fit(X, y, **params)
+        hint = place_of(self).task  # the model that follows knows what y is
+        valuator = _with_task(clone(self._get_valuator()), hint).fit(X, y, **params)
         values, stderr = _values_of(valuator, len(target), amount)
-        labels = _labels(valuator, target)
-        parts = list(labels) if names is None else [*labels, group_of_row]
-        mask = keep_rows(values, stderr, *amount, parts, self.min_class_rows)
+        task = hint or getattr(_valued(valuator), "task_", None) or task_of_target(target)
+        labels = _labels(task, target)
+        parts, at_least = list(labels), [self.min_class_rows] * len(labels)
+        if names is not None:
+            parts.append(group_of_row)
+            at_least.append(1 if isinstance(self.min_class_rows, float) else self.min_class_rows)
+        mask = keep_rows(values, stderr, *amount, parts, at_least)
         self.valuator_, self.values_, self.sample_mask_ = valuator, values, mask
         self.sample_indices_ = np.flatnonzero(mask)
         self.n_dropped_ = len(mask) - len(self.sample_indices_)
         self.mode_ = "drop" if self.mode == "auto" else self.mode
+        self.task_ = task
+        self._saw_gaps = _has_gaps(X)
         return self
 
     def fit_transform(self, X, y=None, *, X_val=None, y_val=None, groups=None, **params):
@@ -231,19 +251,23 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            With ``mode="drop"`` as a step of scikit-learn's own `Pipeline`, before any work.
+            With ``mode="drop"`` as a step of scikit-learn's own `Pipeline`, or within a
+            `FeatureUnion` or `ColumnTransformer`; before any work.
         """
-        aligned = pipeline_calls(self)
-        if aligned and self.mode == "drop":
-            raise TypeError(_WAYS_OUT.format(name=type(self).__name__))
+        place = place_of(self)
+        check_place(self, place)
         self.fit(X, y, X_val=X_val, y_val=y_val, groups=groups, **params)
-        if aligned and self.mode_ == "drop":
+        if place.kind == "step" and self.mode_ == "drop":
             self.mode_ = "replace"
         X = _as_given(X)
+        if self.mode_ == "drop":
+            return _safe_indexing(X, self.sample_indices_)
         if self.mode_ == "weight":
             return X
-        rows = self.sample_indices_ if self.mode_ == "drop" else self._sources(y)
-        return _safe_indexing(X, rows)
+        replaced = _safe_indexing(X, self._sources(y))
+        if hasattr(X, "iloc"):  # the copies stand for the rows whose place they take
+            replaced.index = X.index
+        return replaced
 
     def fit_resample(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows, and return X and y without the pruned ones.
@@ -258,10 +282,13 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X, y : of the same types
-            The rows that are kept.
+            The rows that are kept; X in the container of `set_output`, if that was called.
         """
         self.fit(X, y, X_val=X_val, y_val=y_val, groups=groups, **params)
-        return tuple(_safe_indexing(part, self.sample_indices_) for part in indexable(X, y))
+        X, y = indexable(X, y)
+        kept = _safe_indexing(X, self.sample_indices_)
+        kept = _wrap_data_with_container("transform", kept, X, self)
+        return kept, _safe_indexing(y, self.sample_indices_)
 
     def transform(self, X):
         """Return X as it is: no row of new data is dropped.
@@ -278,11 +305,17 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Or the sample weights, with 0 for pruned rows.
         """
         check_is_fitted(self, "sample_mask_")
+        if not hasattr(self, "n_features_in_"):  # texts
+            return X
         if not hasattr(X, "columns"):
-            finite = not get_tags(self).input_tags.allow_nan and not self._is_composite()
+            finite = not (get_tags(self).input_tags.allow_nan or self._takes_gaps())
             X = check_array(X, accept_sparse=True, dtype=None, ensure_all_finite=finite)
         validate_data(self, X, reset=False, skip_check_array=True)
         return X
+
+    def inverse_transform(self, X):
+        """Return X as it is; see `transform`."""
+        return self.transform(X)
 
     # ------------------------------------------------------------------ scikit-learn's questions
 
@@ -325,8 +358,13 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _get_valuator(self):
         return KNNShapleyValuator() if self.valuator is None else self.valuator
 
-    def _is_composite(self):
-        """Whether the model inside holds others, whose tags do not tell what they take."""
+    def _takes_gaps(self):
+        """Whether X may have missing values though no tag says so.
+
+        It had some in `fit`, or the model inside holds others, whose tags do not tell.
+        """
+        if self._saw_gaps:
+            return True
         model = getattr(self._get_valuator(), "estimator", None)
         inside = model.get_params().values() if hasattr(model, "get_params") else ()
         return any(hasattr(part, "fit") for part in inside)
@@ -334,12 +372,14 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _sources(self, y):
         """For each row the row that stands in its place."""
         mask, values, y = self.sample_mask_, self.values_, np.asarray(y)
-        labels = _labels(self.valuator_, y.ravel() if y.size == len(y) else y)
+        labels = _labels(self.task_, y.ravel() if y.size == len(y) else y)
         if len(labels) == 1:
             return copies_by_label(mask, values, labels[0])
         if labels:  # of several outputs: as many of them alike as possible
             y = np.hstack([np.eye(codes.max() + 1)[codes] for codes in labels])
-        return copies_by_target(mask, values, y)
+        sources = copies_by_target(mask, values, y)
+        _warn_of_outliers(y, mask, sources)
+        return sources
 
     def _weights(self, weights):
         weights = np.asarray(weights, dtype=np.float64)
@@ -378,19 +418,53 @@ def _weights_first(transform):
 # would hide a decorator that was there before.
 DataPruner.transform = available_if(_can_transform)(_weights_first(DataPruner.transform))
 DataPruner.fit_transform = available_if(_can_transform)(DataPruner.fit_transform)
+DataPruner.inverse_transform = available_if(_can_transform)(DataPruner.inverse_transform)
 DataPruner.fit_resample = available_if(_can_resample)(DataPruner.fit_resample)
 
 
 def _as_given(X):
-    """X in a container that rows can be taken from; a data frame stays one."""
-    if hasattr(X, "columns"):
+    """X in a container that rows can be taken from; data frames and texts stay what they are."""
+    if hasattr(X, "columns") or (not issparse(X) and np.asarray(X).ndim == 1):
         return X
     return indexable(check_array(X, accept_sparse=True, dtype=None, ensure_all_finite=False))[0]
 
 
-def _labels(valuator, y):
+def _has_gaps(X):
+    """Whether an array of numbers has missing or infinite ones; data frames are not looked at."""
+    numbers = X.data if issparse(X) else X
+    return getattr(numbers, "dtype", np.dtype("O")).kind == "f" and not np.isfinite(numbers).all()
+
+
+def _warn_of_outliers(y, mask, sources):
+    """Say so where a copy cannot stand for a pruned row, since no kept row has such a target."""
+    y = y.astype(np.float64)
+    far = (np.abs(y - y[sources]) > y[mask].std(axis=0)).reshape(len(y), -1).any(axis=1)
+    if far.any():
+        warnings.warn(
+            f"{np.count_nonzero(far)} of {np.count_nonzero(~mask)} pruned rows have targets more "
+            "than a standard deviation away from those of all rows that are kept. scikit-learn's "
+            "Pipeline keeps these targets in y: outliers stay. Use skdvl.Pipeline, or "
+            "PrunedEstimator as the last step, which drop them.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _valued(valuator):
+    """Return the estimator that has the values: the last step of a pipeline."""
+    return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
+
+
+def _with_task(valuator, task):
+    """Tell a valuator that would guess what y is, if it is known."""
+    inside = _valued(valuator)
+    if task is not None and inside.get_params(deep=False).get("task") == "auto":
+        inside.set_params(task=task)
+    return valuator
+
+
+def _labels(task, y):
     """Classes of the rows as codes, an array for each output; none in regression."""
-    task = getattr(valuator, "task_", None) or task_of_target(y)
     if task != "classification":
         return []
     columns = [y] if y.ndim == 1 else list(y.T)
@@ -400,6 +474,7 @@ def _labels(valuator, y):
 
 def _values_of(valuator, n_rows, amount):
     """Values and standard errors of a fitted valuator, if they are those of these rows."""
+    valuator = _valued(valuator)
     values = getattr(valuator, "values_", None)
     name = type(valuator).__name__
     if values is None:
@@ -410,10 +485,10 @@ def _values_of(valuator, n_rows, amount):
     values = np.asarray(values, dtype=np.float64)
     if values.shape != (n_rows,):
         raise ValueError(
-            f"{name} has values_ of shape {values.shape}, and X has {n_rows} rows. A valuator that "
-            "was fitted before, or is frozen, knows the rows of that fit only, and "
-            "cross-validation passes some of them. Pass one that is fitted anew; memory= saves "
-            "the time."
+            f"{name} has values_ of shape {values.shape}, and X has {n_rows} rows; expected one "
+            "value for each. A valuator that was fitted before, or is frozen, knows the rows of "
+            "that fit only, and cross-validation passes some of them. Pass one that is fitted "
+            "anew; memory= saves the time."
         )
     stderr = getattr(valuator, "stderr_", None)
     if amount[0] == "auto" and stderr is None:

@@ -32,7 +32,7 @@ def check_amount(quantile, threshold, n_drop, default):
     return ("auto", None) if isinstance(amount, str) else (kind, amount)
 
 
-def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=1):
+def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=()):
     """Choose the rows to keep.
 
     Parameters
@@ -42,9 +42,10 @@ def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=1):
     kind, amount : str and number
         From `check_amount`.
     memberships : sequence of ndarray of int of shape (n,)
-        Partitions of the rows, such as classes or groups: every part keeps at least `min_rows` of
-        its rows, the best ones, or all if it has fewer.
-    min_rows : int
+        Partitions of the rows, such as classes or groups: every part keeps at least some of its
+        rows, the best ones, or all if it has fewer.
+    min_rows : sequence of (int or float)
+        For each partition: an int is a number of rows, a float a share of the part's rows.
 
     Returns
     -------
@@ -57,24 +58,32 @@ def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=1):
     """
     order = np.argsort(values, kind="stable")  # ties in row order; NaN last
     order = order[: np.count_nonzero(~np.isnan(values))]
-    rows, limit = _wanted(values, stderr, order, kind, amount)
-    if len(rows) == limit == len(values):
+    wanted, limit = _wanted(values, stderr, order, kind, amount)
+    if len(wanted) == limit == len(values):
         raise ValueError(
             f"{kind}={amount!r} would drop every row: all {len(values)} values lie between "
             f"{values.min():.3g} and {values.max():.3g}. Choose a lower {kind}."
         )
-    left = [np.bincount(parts) for parts in memberships]
+    spare = [_spare(parts, at_least) for parts, at_least in zip(memberships, min_rows, strict=True)]
     mask = np.ones(len(values), dtype=bool)
     dropped = 0
-    for row in rows:
+    for row in wanted:
         if dropped >= limit:
             break
-        if all(rest[parts[row]] > min_rows for rest, parts in zip(left, memberships, strict=True)):
+        if all(rows[parts[row]] > 0 for rows, parts in zip(spare, memberships, strict=True)):
             mask[row] = False
             dropped += 1
-            for rest, parts in zip(left, memberships, strict=True):
-                rest[parts[row]] -= 1
+            for rows, parts in zip(spare, memberships, strict=True):
+                rows[parts[row]] -= 1
     return mask
+
+
+def _spare(parts, at_least):
+    """Return how many rows each part can lose."""
+    size = np.bincount(parts)
+    share = isinstance(at_least, float)
+    kept = np.ceil(at_least * size - 1e-9).astype(int) if share else at_least
+    return size - np.maximum(kept, 1)
 
 
 def _wanted(values, stderr, order, kind, amount):

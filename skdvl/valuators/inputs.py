@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
 
@@ -55,7 +56,10 @@ def check_target(y, name="y"):
 def _missing(array):
     """Whether labels have holes; NaN is the one value that differs from itself."""
     if array.dtype.kind == "O":
-        return any(value is None or value != value for value in array.ravel().tolist())
+        return any(
+            value is None or is_pandas_na(value) or value != value
+            for value in array.ravel().tolist()
+        )
     return array.dtype.kind in "fc" and bool(np.isnan(array).any())
 
 
@@ -65,12 +69,15 @@ def task_of_target(y):
     Whole numbers can be either. They are taken for labels if few differ, or if they are the codes
     of a label encoder with some rows each; counts, ages and prices have gaps or single rows.
     """
+    if y.dtype.kind == "O":  # numbers may have come as objects
+        y = np.array(y.tolist())
     if y.dtype.kind not in "iuf":
         return "classification"
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         return "regression"
     distinct = np.unique(y)
-    codes = np.array_equal(distinct, np.arange(len(distinct))) and len(y) >= 5 * len(distinct)
+    codes = np.array_equal(distinct - distinct[0], np.arange(len(distinct)))
+    codes &= distinct[0] in (0, 1) and len(y) >= 5 * len(distinct)
     return "classification" if len(distinct) <= 20 or codes else "regression"
 
 
@@ -93,8 +100,8 @@ def check_validation(valuator, X_val, y_val, y, classifier):
     if X_val is None or y_val is None:
         given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
         raise ValueError(
-            f"{given} was passed without {missing}. Pass both, or neither to value rows on the "
-            "held-out folds of cv."
+            f"{given} was passed without {missing}. Pass both, or neither to value rows on each "
+            "other."
         )
     X_val, y_val = indexable(X_val), indexable(y_val)
     (X_val,), (y_val,) = X_val, y_val

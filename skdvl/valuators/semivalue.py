@@ -196,6 +196,8 @@ class DeltaShapleyValuator(_Valuator):
 class LeaveOneOutValuator(_Valuator):
     """Value rows by what the score loses when one of them is left out. Exact: n + 1 fits.
 
+    With `cv`, that is so for each fold, among the rows that it trains on.
+
     Parameters
     ----------
     estimator : estimator
