@@ -24,7 +24,8 @@ autosummary_generate = True
 autodoc_inherit_docstrings = True
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
-suppress_warnings = ["config.cache", "myst.xref_missing"]
+# Docstrings inherited from scikit-learn refer to its own guide.
+suppress_warnings = ["config.cache", "myst.xref_missing", "ref.ref"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -25,6 +25,10 @@ from .inputs import (
 )
 
 _CELLS = 2**20  # distances in one block
+_ENCODE = (
+    "KNNShapleyValuator takes distances between rows of numbers: encode the columns first, or use "
+    "a valuator with an estimator that takes them."
+)
 _METRICS = {*_VALID_METRICS, *_NAN_METRICS} - {"precomputed"}
 
 
@@ -165,8 +169,9 @@ class KNNShapleyValuator(BaseValuator):
     def _numbers(self, X, name):
         """Return X as numbers that distances can be taken of."""
         finite = "allow-nan" if self.metric == "nan_euclidean" else True
+        dtype = X.dtype if issparse(X) else np.asarray(X).dtype
         try:
-            return check_array(
+            numbers = check_array(
                 X,
                 accept_sparse="csr",
                 order="C",
@@ -175,12 +180,12 @@ class KNNShapleyValuator(BaseValuator):
                 input_name=name,
             )
         except ValueError as error:
-            if not issparse(X) and np.asarray(X).dtype.kind not in "biuf":
-                raise ValueError(
-                    f"{error}. KNNShapleyValuator takes distances between rows of numbers: encode "
-                    "the columns first, or use a valuator with an estimator that takes them."
-                ) from error
-            raise
+            if dtype.kind in "biuf":
+                raise
+            raise ValueError(f"{error}. {_ENCODE}") from error
+        if numbers.dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds {numbers.dtype}. {_ENCODE}")
+        return numbers
 
 
 @dataclass(frozen=True)
