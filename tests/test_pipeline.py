@@ -77,9 +77,20 @@ EVERY_STEP = "skdvl.Pipeline._resamples = lambda self: True"
 def run_tests_of_scikit_learn(folder, plugin, *arguments):
     """Run scikit-learn's tests of Pipeline against skdvl's; return pytest's last line."""
     (folder / "swap_pipeline.py").write_text(plugin)
+    (folder / "pytest.ini").write_text("[pytest]\n")  # skdvl's own settings are not theirs
     path = os.pathsep.join([str(folder), str(Path(__file__).parent.parent)])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--tb=line",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            str(folder / "pytest.ini"),
+        ]
         + ["-p", "swap_pipeline", "--pyargs", "sklearn.tests.test_pipeline", *arguments],
         capture_output=True,
         text=True,
