@@ -2,6 +2,7 @@
 
 from .pipeline import Pipeline, make_pipeline
 from .pruning import DataPruner, PrunedEstimator
+from .ray_backend import register_ray
 from .valuators import (
     BanzhafValuator,
     BetaShapleyValuator,
@@ -30,4 +31,5 @@ __all__ = [
     "ShapleyValuator",
     "TMCShapleyValuator",
     "make_pipeline",
+    "register_ray",
 ]

@@ -1,11 +1,13 @@
 """The one loop: draw a round, score it, fold it in, ask whether to stop."""
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import count
 from time import perf_counter
 
 import numpy as np
 
-from .evaluation import evaluate
+from .evaluation import score_rounds
 from .run import Run
 from .samplers.base import IndexSampler, Round
 from .stopping import StoppingRule
@@ -53,27 +55,45 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
 
     Round t of game g draws from a generator seeded by (seed, t, g) alone, so a run that goes
     on from a checkpoint draws what the uninterrupted run would have drawn. Sums are folded in
-    the order of the games into copies: a round counts whole, or not at all.
+    the order of the games into copies: a round counts whole, or not at all. Time may end amid
+    a round, which then does not count.
     """
+    stopping = rules.stopping
+    if stopping.completion(run) >= 1:
+        return
+    began, limit = perf_counter(), stopping.time_limit - run.elapsed
+    scored_rounds = score_rounds(
+        [game.utility for game in games],
+        _draw_rounds(games, rules, run),
+        truncation=rules.truncation,
+        n_jobs=n_jobs,
+        goes_on=lambda: perf_counter() - began < limit,
+    )
+    elapsed = run.elapsed
+    with closing(scored_rounds):
+        for scored in scored_rounds:
+            tallies = list(run.tallies)
+            for (g, walks), scores in zip(scored.batches, scored.scores, strict=True):
+                tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
+                games[g].strategy.fold(tallies[g], walks, scores)
+            estimate = pool(games, tallies, len(run.values))
+            seconds = elapsed + perf_counter() - began
+            run = run.after(tallies, estimate, scored.n_evaluations, scored.failures, seconds)
+            yield run
+            if stopping.completion(run) >= 1:
+                return
+    if perf_counter() - began >= limit:  # amid a round
+        yield replace(run, elapsed=elapsed + perf_counter() - began)
+
+
+def _draw_rounds(games, rules, run):
+    """Yield the walks of every round to come, for each game that goes on."""
     ends = [rules.sampler.n_rounds(len(game.players)) for game in games]
-    while rules.stopping.completion(run) < 1:
-        t, began = run.n_rounds, perf_counter()
+    for t in count(run.n_rounds):
         live = [g for g, end in enumerate(ends) if end is None or t < end]
-        if not live:
+        if not live or t >= rules.stopping.round_limit:
             return
-        batches = [_draw(games[g], rules.sampler, run.seed, t, g) for g in live]
-        scored = evaluate(
-            [games[g].utility for g in live], batches, truncation=rules.truncation, n_jobs=n_jobs
-        )
-        tallies = list(run.tallies)
-        for g, walks, scores in zip(live, batches, scored.scores, strict=True):
-            tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
-            games[g].strategy.fold(tallies[g], walks, scores)
-        estimate = pool(games, tallies, len(run.values))
-        run = run.after(
-            tallies, estimate, scored.n_evaluations, scored.failures, perf_counter() - began
-        )
-        yield run
+        yield [(g, _draw(games[g], rules.sampler, run.seed, t, g)) for g in live]
 
 
 def _draw(game, sampler, seed, t, g):

@@ -5,12 +5,14 @@ never on the number of workers. That, and utilities that are functions of the se
 scores have the same bits everywhere.
 """
 
+from collections import deque
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 
-from .coalitions import draws_per_round
-from .workers import ordered_map
+from .coalitions import Walks, draws_per_round
+from .workers import WorkerKilled, ordered_stream
 
 
 class RoundScores(NamedTuple):
@@ -18,50 +20,108 @@ class RoundScores(NamedTuple):
 
     Attributes
     ----------
+    batches : list of (int, skdvl.coalitions.Walks)
+        The walks, each batch behind the number of its utility.
     scores : list of ndarray of shape (B, L + 1)
-        One array for each batch of walks.
+        One array for each batch.
     n_evaluations : int
         Coalitions scored, but for those whose score the utility knew beforehand.
     failures : list of str
         One sentence for each coalition that could not be fitted.
     """
 
+    batches: list
     scores: list
     n_evaluations: int
     failures: list
 
 
-def evaluate(utilities, batches, *, truncation=None, n_jobs=None):
-    """Score every coalition that some walks meet.
+def score_rounds(utilities, rounds, *, truncation=None, n_jobs=None, goes_on=None):
+    """Score every coalition that some walks meet, round after round.
+
+    Workers may be busy with a round ahead of the one that is yielded.
 
     Parameters
     ----------
     utilities : list of skdvl.utilities.Utility
-    batches : list of skdvl.coalitions.Walks
-        One batch for each utility.
+    rounds : iterable of list of (int, skdvl.coalitions.Walks)
+        Batches of walks, each behind the number of its utility.
     truncation : skdvl.truncation.Truncation or None, default=None
         Where it ends a walk, the rest of the walk repeats the last score.
     n_jobs : int or None, default=None
+    goes_on : callable or None, default=None
+        Asked after each block; where it says no, the round that is begun is given up.
 
-    Returns
-    -------
+    Yields
+    ------
     round_scores : RoundScores
     """
-    tasks, n_tasks = [], []
-    for utility, walks in zip(utilities, batches, strict=True):
-        rule = None if truncation is None else (truncation, utility.full_score)
-        blocks = list(_blocks(utility, walks, alone=rule is not None))
-        tasks += [(utility, *block, rule) for block in blocks]
-        n_tasks.append(len(blocks))
-    results = iter(ordered_map(score_block, tasks, n_jobs=n_jobs))
+    begun = deque()  # (batches, number of blocks of each)
+
+    def chapters():
+        for batches in rounds:
+            blocks = [
+                [(g, *block) for block in _blocks(utilities[g], walks, truncation is not None)]
+                for g, walks in batches
+            ]
+            begun.append((batches, [len(of_batch) for of_batch in blocks]))
+            yield (block for of_batch in blocks for block in of_batch)
+
+    rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
+    shared, parts = (utilities, rules), []
+    with closing(ordered_stream(score_block, chapters(), shared=shared, n_jobs=n_jobs)) as results:
+        try:
+            for part in results:
+                parts.append(part)
+                batches, n_blocks = begun[0]
+                if len(parts) == sum(n_blocks):
+                    begun.popleft()
+                    yield _together(batches, n_blocks, parts)
+                    parts = []
+                if goes_on is not None and not goes_on():
+                    return
+        except WorkerKilled as error:
+            raise RuntimeError(_what_kills(error.task, utilities)) from error
+
+
+def _together(batches, n_blocks, parts):
+    """Glue blocks in order."""
+    parts = iter(parts)
     scores, n_evaluations, failures = [], 0, []
-    for walks, n in zip(batches, n_tasks, strict=True):
-        parts = [next(results) for _ in range(n)]
-        flat = np.concatenate([part[0].ravel() for part in parts])
+    for (_, walks), n in zip(batches, n_blocks, strict=True):
+        blocks = [next(parts) for _ in range(n)]
+        flat = np.concatenate([block[0].ravel() for block in blocks])
         scores.append(flat.reshape(len(walks), walks.length + 1))
-        n_evaluations += sum(part[1] for part in parts)
-        failures += [words for part in parts for words in part[2]]
-    return RoundScores(scores, n_evaluations, failures)
+        n_evaluations += sum(block[1] for block in blocks)
+        failures += [words for block in blocks for words in block[2]]
+    return RoundScores(batches, scores, n_evaluations, failures)
+
+
+def _what_kills(task, utilities):
+    """Find the coalition of a block that kills its worker, by halves; name it."""
+    g, walks, first, last = task
+    masks = walks.masks(first, last).reshape(-1, walks.n_players)
+    while len(masks) > 1:
+        half = Walks(masks[: len(masks) // 2], np.empty((len(masks) // 2, 0), dtype=np.intp))
+        try:
+            list(
+                ordered_stream(
+                    score_block,
+                    [[(g, half, 0, 1)]],
+                    shared=(utilities, [None] * len(utilities)),
+                    n_jobs=2,
+                )
+            )
+            masks = masks[len(masks) // 2 :]
+        except WorkerKilled:
+            masks = masks[: len(masks) // 2]
+    members = np.flatnonzero(masks[0])
+    some = ", ".join(map(str, members[:10])) + (", ..." if len(members) > 10 else "")
+    return (
+        f"A coalition of {len(members)} of {walks.n_players} players has killed its worker "
+        f"process three times, alone in a fresh pool: players {some}. It runs out of memory, or "
+        "crashes the interpreter. The checkpoint, if there is one, keeps what was scored before."
+    )
 
 
 def _blocks(utility, walks, alone):
@@ -82,16 +142,18 @@ def _blocks(utility, walks, alone):
                 yield walks.rows(walk, walk + 1), first, min(first + size, steps)
 
 
-def score_block(utility, walks, first, last, rule):
+def score_block(utilities, rules, g, walks, first, last):
     """Score the steps `first` to `last - 1` of some walks.
 
     Parameters
     ----------
-    utility : skdvl.utilities.Utility
+    utilities : list of skdvl.utilities.Utility
+    rules : list of (Truncation, float) or None
+        A truncation rule and the full score, for each utility.
+    g : int
+        Number of the utility.
     walks : skdvl.coalitions.Walks
     first, last : int
-    rule : tuple of (Truncation, float) or None
-        A truncation rule and the full score.
 
     Returns
     -------
@@ -99,6 +161,7 @@ def score_block(utility, walks, first, last, rule):
     n_evaluations : int
     failures : list of str
     """
+    utility, rule = utilities[g], rules[g]
     scores = np.empty((len(walks), last - first))
     n_real = np.full(len(walks), last - first)
     failures, done = [], 0

@@ -73,7 +73,7 @@ class Run:
             history=[] if store_history else None,
         )
 
-    def after(self, tallies, estimate, n_evaluations, failures, seconds):
+    def after(self, tallies, estimate, n_evaluations, failures, elapsed):
         """Return the run after one more round; this one stays as it is."""
         history = self.history if self.history is None else [*self.history, estimate.values]
         recent = self.recent
@@ -88,7 +88,7 @@ class Run:
             n_rounds=self.n_rounds + 1,
             n_evaluations=self.n_evaluations + n_evaluations,
             n_failed=self.n_failed + len(failures),
-            elapsed=self.elapsed + seconds,
+            elapsed=elapsed,
             recent=recent,
             history=history,
             failure=failures[0] if failures and not self.failure else self.failure,

@@ -4,6 +4,7 @@ Rules are asked between rounds, so a run ends with the first whole round at or b
 limit. ``a | b`` stops when either would, ``a & b`` when both would.
 """
 
+import math
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
@@ -41,10 +42,16 @@ class StoppingRule(BaseEstimator, ABC):
         How many passes the rule looks back in ``run.recent``, itself included; 1 by default.
     ends : bool
         Whether the rule can stop a run at all.
+    round_limit, time_limit : float
+        Rounds, and seconds, at which the rule is sure to stop, where it knows; infinite by
+        default. Nothing is drawn beyond, and a round that is under way when time is up is given
+        up.
     """
 
     _parameter_constraints: dict = {}
     ends = True
+    round_limit = math.inf
+    time_limit = math.inf
 
     @property
     def window(self):
@@ -98,6 +105,14 @@ class AnyOf(StoppingRule):
     def ends(self):
         return self.left.ends or self.right.ends
 
+    @property
+    def round_limit(self):
+        return min(self.left.round_limit, self.right.round_limit)
+
+    @property
+    def time_limit(self):
+        return min(self.left.time_limit, self.right.time_limit)
+
     def _validate_params(self):
         super()._validate_params()
         self.left._validate_params()
@@ -113,6 +128,14 @@ class AllOf(AnyOf):
     @property
     def ends(self):
         return self.left.ends and self.right.ends
+
+    @property
+    def round_limit(self):
+        return math.inf  # the other rule may not be done by then
+
+    @property
+    def time_limit(self):
+        return math.inf
 
     def completion(self, run):
         return min(self.left.completion(run), self.right.completion(run))
@@ -130,6 +153,10 @@ class MaxRounds(StoppingRule):
 
     def __init__(self, n_rounds=100):
         self.n_rounds = n_rounds
+
+    @property
+    def round_limit(self):
+        return self.n_rounds
 
     def completion(self, run):
         return run.n_rounds / self.n_rounds
@@ -189,6 +216,8 @@ class MaxUpdates(StoppingRule):
 class MaxTime(StoppingRule):
     """Stop on the clock, so the number of rounds, and with it the values, may differ.
 
+    Time is up within one block of coalitions, amid a round if need be, which then does not count.
+
     Parameters
     ----------
     seconds : float, default=60.0
@@ -199,6 +228,10 @@ class MaxTime(StoppingRule):
 
     def __init__(self, seconds=60.0):
         self.seconds = seconds
+
+    @property
+    def time_limit(self):
+        return self.seconds
 
     def completion(self, run):
         return run.elapsed / self.seconds

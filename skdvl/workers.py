@@ -9,13 +9,40 @@ import os
 import threading
 import traceback
 import warnings
-from contextlib import contextmanager
+from collections import deque
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
+from time import perf_counter
+from uuid import uuid4
 
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from .parcel import carried
+
+_PORTION = 0.05  # seconds of work worth sending to a worker
+_AHEAD = 0.25  # seconds: longer tasks are not begun before it is clear that they are wanted
+_BREAKS = 3  # pools that break in a row, before the task that breaks them is looked for
+_PROCESS = uuid4().hex  # with the process id, tells this process from its workers anywhere
+
 _pinned_process = None
 _pinned_thread = threading.local()
+
+
+class WorkerKilled(RuntimeError):
+    """A task has killed the worker process that it ran in, again and again.
+
+    Attributes
+    ----------
+    task : tuple
+    """
+
+    def __init__(self, task):
+        super().__init__(f"A task has killed its worker process {_BREAKS} times.")
+        self.task = task
 
 
 @contextmanager
@@ -41,21 +68,32 @@ def quiet():
         yield
 
 
-def ordered_map(function, tasks, *, n_jobs=None):
-    """Apply `function` to every task.
+def ordered_map(function, tasks, *, shared=(), n_jobs=None):
+    """Apply `function` to every task: `ordered_stream` as a list."""
+    return list(ordered_stream(function, [tasks], shared=shared, n_jobs=n_jobs))
+
+
+def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
+    """Yield the result of every task, in order, while workers are busy with the next ones.
+
+    Closing the generator ends the input. What is under way is finished and thrown away; nothing
+    is killed, and the workers are there for the next call.
 
     Parameters
     ----------
     function : callable
-        Called as ``function(*task)``; importable in a worker.
-    tasks : iterable of tuple
-    n_jobs : int or None
-        As everywhere in scikit-learn.
+        Called as ``function(*shared, *task)``; importable in a worker.
+    chapters : iterable of iterables of tuple
+        Tasks. A chapter is begun before all results of the last one are there only if tasks are
+        short: the caller may not want it any more.
+    shared : tuple, default=()
+        What every task needs, such as data. It travels to each worker once.
+    n_jobs : int or None, default=None
+        As everywhere in scikit-learn. Within a worker of somebody else's, tasks run one by one.
 
-    Returns
-    -------
-    results : list
-        In the order of the tasks.
+    Yields
+    ------
+    result : object
 
     Raises
     ------
@@ -63,37 +101,216 @@ def ordered_map(function, tasks, *, n_jobs=None):
         If a task failed. The message is the error in its own words, and the traceback of the
         worker is attached as a note; the tasks never raise in a worker, where an exception
         that cannot be pickled would take the pool down with it.
+    WorkerKilled
+        If a task kills its worker process even where it runs alone.
     """
-    # A new Parallel per call: loky keeps its workers alive anyway, and one that is used again
-    # after an interrupted call may hand out stale results.
-    parallel = Parallel(n_jobs=n_jobs)
-    owner = os.getpid()
-    outcomes = parallel(delayed(_attempt)(owner, function, task) for task in tasks)
-    for _, error in outcomes:
-        if error is not None:
-            raised = RuntimeError(error[0])
-            raised.add_note(error[1])
-            raise raised
-    return [result for result, _ in outcomes]
+    backend, _ = get_active_backend()
+    n_jobs = 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+    if n_jobs == 1:
+        for chapter in chapters:
+            for task in chapter:
+                yield _opened(_attempt(_here(), function, shared, task))
+        return
+    call = _one_call if backend.supports_return_generator else _one_chapter
+    line, breaks = _Line(chapters, ahead=call is _one_call), 0
+    with carried(shared, backend) as parcel:
+        while not line.is_over():
+            n_done = line.n_done
+            try:
+                yield from call(function, parcel, line, n_jobs)
+            except BrokenExecutor:  # a worker was killed; what did not come back runs again
+                breaks = 1 if line.n_done > n_done else breaks + 1
+                if breaks == _BREAKS:
+                    yield _one_alone(function, parcel, line)
+                    breaks = 0
 
 
-def _attempt(owner, function, task):
+def _one_call(function, parcel, line, n_jobs):
+    """Yield results of one `Parallel`, until it breaks or the line has to wait.
+
+    A new one for each call: loky keeps its workers alive anyway, and one that is used again
+    after an interrupted call may hand out stale results.
+    """
+    spare = n_jobs // 2 if line.is_fast() else 0  # so that no worker waits for its next portion
+    parallel = Parallel(
+        n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch=n_jobs + spare
+    )
+    outcomes = parallel(
+        delayed(_attempt_all)(_here(), function, parcel, number, tasks)
+        for number, tasks in line.portions()
+    )
+    try:
+        for back in outcomes:
+            for outcome in line.cross_off(*back):
+                yield _opened(outcome)
+    except BrokenExecutor:
+        raise
+    except BaseException:  # the caller has enough, or a task failed
+        line.end()
+        with suppress(BrokenExecutor):
+            for _ in outcomes:
+                pass
+        raise
+
+
+def _one_chapter(function, parcel, line, n_jobs):
+    """Yield the results of a chapter from a backend that gives them all at once."""
+    portions = [
+        delayed(_attempt_all)(_here(), function, parcel, number, tasks)
+        for number, tasks in line.portions()
+    ]
+    for back in Parallel(n_jobs=n_jobs, batch_size=1)(portions):
+        for outcome in line.cross_off(*back):
+            yield _opened(outcome)
+
+
+def _one_alone(function, parcel, line):
+    """Return the result of the next task, run alone in a fresh pool, or say that it kills."""
+    number, task = line.next_one()
+    for _ in range(_BREAKS):
+        alone = [delayed(_attempt_all)(_here(), function, parcel, number, [task])]
+        with suppress(BrokenExecutor):
+            (back,) = Parallel(n_jobs=2)(alone)  # 2: never in this process
+            (outcome,) = line.cross_off(*back)
+            return _opened(outcome)
+    raise WorkerKilled(task)
+
+
+class _Line:
+    """Tasks in order: those to be sent, and those that are not back yet.
+
+    `Parallel` draws portions in threads of its own, though never in two at a time.
+    """
+
+    def __init__(self, chapters, ahead):
+        self._chapters = iter(chapters)
+        self._new = iter(())  # of the chapter that is open
+        self._out = deque()  # (number, task), drawn and not back
+        self._lost = deque()  # those of them that have to be sent again
+        self._n_drawn = self.n_done = 0
+        self._seconds = None  # that a task takes
+        self._ahead = ahead  # whether to begin a chapter before the last one is back
+        self._over, self._error = False, None
+
+    def is_over(self):
+        """Whether everything is back, and there is nothing left to draw."""
+        if self._error is not None:
+            raise self._error
+        return self._over and not self._out
+
+    def is_fast(self):
+        """Whether a task is so short that one may be done in vain."""
+        return self._seconds is not None and self._seconds < _AHEAD
+
+    def end(self):
+        """Draw nothing more."""
+        self._over = True
+        self._out.clear()
+
+    def next_one(self):
+        """Return the number and the task that should come back next."""
+        return self._out[0]
+
+    def portions(self):
+        """Yield (number of the first, tasks), each portion worth sending."""
+        self._lost = deque(self._out)
+        while portion := list(self._portion()):
+            yield portion[0][0], [task for _, task in portion]
+
+    def cross_off(self, number, outcomes, seconds):
+        """Yield what came back, in order; fail on what should not have come."""
+        each = seconds / len(outcomes)
+        self._seconds = each if self._seconds is None else (self._seconds + each) / 2
+        for i, outcome in enumerate(outcomes):
+            expected, _ = self._out.popleft()
+            if number + i != expected:
+                raise RuntimeError(f"Result {number + i} came in place of {expected}.")
+            self.n_done += 1
+            yield outcome
+
+    def _portion(self):
+        """Draw as many tasks as keep a worker busy for a while; but drawing takes time too."""
+        size = 1
+        if not self._lost and self._seconds is not None:
+            size = max(1, int(_PORTION / max(self._seconds, 1e-6)))
+        began = perf_counter()
+        for numbered in islice(self._draw(), size):
+            yield numbered
+            if perf_counter() - began > _PORTION:
+                return
+
+    def _draw(self):
+        while self._lost:
+            yield self._lost.popleft()
+        while not self._over:
+            try:
+                task = next(self._new, None)
+                if task is None:
+                    if self._out and not (self._ahead and self.is_fast()):
+                        return  # until all of this chapter are back
+                    self._new = iter(next(self._chapters))
+                    continue
+            except StopIteration:
+                self._over = True
+                return
+            except BaseException as error:  # would be lost in a thread of Parallel's
+                self._over, self._error = True, error
+                return
+            self._out.append((self._n_drawn, task))
+            self._n_drawn += 1
+            yield self._out[-1]
+
+
+def _here():
+    return _PROCESS, os.getpid()
+
+
+def _attempt_all(owner, function, parcel, number, tasks):
+    """Run a portion; return its number, an outcome for each task, and the seconds."""
+    began = perf_counter()
+    try:
+        shared = parcel.open()
+    except Exception as error:
+        failed = None, (_words(error), traceback.format_exc())
+        return number, [failed] * len(tasks), perf_counter() - began
+    outcomes = [_attempt(owner, function, shared, task) for task in tasks]
+    return number, outcomes, perf_counter() - began
+
+
+def _attempt(owner, function, shared, task):
     """Run one task; an error comes back as words."""
-    if os.getpid() != owner:
+    if _here() != owner:
         _pin_worker()
         with quiet():
-            return _outcome(function, task)
+            return _outcome(function, shared, task, BaseException)
     if threading.current_thread() is not threading.main_thread():
         _pin_thread()
-    return _outcome(function, task)
+    return _outcome(function, shared, task, (Exception, SystemExit, GeneratorExit))
 
 
-def _outcome(function, task):
+def _outcome(function, shared, task, errors):
     try:
-        return function(*task), None
-    except Exception as error:
-        words = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {error}"
-        return None, (words, traceback.format_exc())
+        return function(*shared, *task), None
+    except errors as error:
+        return None, (_words(error), traceback.format_exc())
+
+
+def _words(error):
+    try:
+        words = str(error)
+    except Exception:  # not even its message works
+        words = "(no message)"
+    return words if type(error) is RuntimeError else f"{type(error).__name__}: {words}"
+
+
+def _opened(outcome):
+    """Return the result of a task, or raise its error here."""
+    result, error = outcome
+    if error is None:
+        return result
+    raised = RuntimeError(error[0])
+    raised.add_note(error[1])
+    raise raised
 
 
 def _pin_thread():

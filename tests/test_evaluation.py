@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skdvl.coalitions import MAX_CELLS, Walks
-from skdvl.evaluation import evaluate
+from skdvl.evaluation import score_rounds
 from skdvl.samplers import PermutationSampler, Round
 from skdvl.testing import SmallGame, check_utility
 from skdvl.truncation import (
@@ -38,6 +38,12 @@ class Walking(Sum):
         scores = np.column_stack([now, now[:, None] + np.cumsum(order + 1.0, axis=1)])
         for first in range(0, scores.shape[1], 3):
             yield scores[:, first : first + 3]
+
+
+def evaluate(utilities, batches, **options):
+    """Score one round."""
+    (scored,) = score_rounds(utilities, [list(enumerate(batches))], **options)
+    return scored
 
 
 def _permutations(n, n_walks, seed=0):

@@ -1,0 +1,125 @@
+"""What every task needs, sent to each worker once.
+
+Objects are pickled apart from their arrays, and the arrays laid behind one another. Workers on
+this machine map them from a file, so that all of them share its pages; a cluster is given one
+flat array, which its backend sends once. A worker opens a parcel at its first task and
+keeps it for the next ones.
+"""
+
+import os
+import pickle
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from joblib.externals.loky.backend import resource_tracker
+from joblib.parallel import BACKENDS
+
+try:
+    import cloudpickle  # joblib needs it
+except ImportError:  # and had its own before 1.6
+    from joblib.externals import cloudpickle
+
+_ALIGNED = 64  # bytes
+_OWN = 2**20  # bytes; smaller arrays are copied, and may be written to
+_SHARED_MEMORY = Path("/dev/shm")
+
+_opened = (None, None)  # token and contents of the last parcel of this process
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Objects on their way to workers.
+
+    Attributes
+    ----------
+    token : str
+        Tells it from other parcels.
+    content : ndarray of uint8
+        A pickle, and behind it the buffers of its arrays.
+    places : list of (int, int)
+        Where the pickle and each buffer begin and end.
+    """
+
+    token: str
+    content: np.ndarray
+    places: list
+
+    def open(self):
+        """Return the objects; their arrays are views of the content, and read-only."""
+        global _opened
+        if _opened[0] != self.token:
+            content = np.asarray(self.content).view()
+            content.flags.writeable = False  # others have the same pages
+            parts = [content[first:last] for first, last in self.places]
+            buffers = [part if part.nbytes >= _OWN else bytearray(part) for part in parts[1:]]
+            _opened = self.token, pickle.loads(parts[0], buffers=buffers)
+        return _opened[1]
+
+    def with_content(self, content):
+        """Return the same parcel around the same bytes elsewhere, as in a cluster's store."""
+        return replace(self, content=content)
+
+
+@contextmanager
+def carried(shared, backend):
+    """Yield something whose `open` gives `shared` in every worker of a joblib backend.
+
+    Parameters
+    ----------
+    shared : tuple
+    backend : joblib backend
+    """
+    if getattr(backend, "supports_sharedmem", False):
+        yield _InHand(shared)
+        return
+    buffers = []
+    head = cloudpickle.dumps(shared, protocol=5, buffer_callback=buffers.append)
+    parts = [memoryview(head), *(buffer.raw() for buffer in buffers)]
+    ends = np.cumsum([-(-part.nbytes // _ALIGNED) * _ALIGNED for part in parts])
+    starts = [0, *ends[:-1].tolist()]
+    places = [(start, start + part.nbytes) for start, part in zip(starts, parts, strict=True)]
+    here = any(type(backend) is BACKENDS.get(name) for name in ("loky", "multiprocessing"))
+    with _room(int(ends[-1]), on_disk=here) as content:
+        for (first, last), part in zip(places, parts, strict=True):
+            content[first:last] = np.frombuffer(part, np.uint8)
+        yield Parcel(uuid4().hex, content, places)
+
+
+@contextmanager
+def _room(n_bytes, on_disk):
+    """Yield bytes to write to: of a file that goes away afterwards, or of this process."""
+    if not on_disk:
+        yield np.empty(n_bytes, np.uint8)
+        return
+    folder = tempfile.mkdtemp(prefix="skdvl-", dir=_folder(n_bytes))
+    resource_tracker.register(folder, "folder")  # removes it if this process is killed
+    try:
+        yield np.memmap(Path(folder) / "parcel", np.uint8, mode="w+", shape=n_bytes)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        resource_tracker.unregister(folder, "folder")
+
+
+def _folder(n_bytes):
+    """Return the folder for temporary files: in memory if there is plenty of room."""
+    if "JOBLIB_TEMP_FOLDER" in os.environ:
+        return os.environ["JOBLIB_TEMP_FOLDER"]
+    if _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.W_OK):
+        if shutil.disk_usage(_SHARED_MEMORY).free > 4 * n_bytes:
+            return str(_SHARED_MEMORY)
+    return None
+
+
+class _InHand:
+    """Objects that workers in this process take as they are."""
+
+    def __init__(self, shared):
+        self._shared = shared
+
+    def open(self):
+        return self._shared

@@ -1,0 +1,421 @@
+"""Workers that die, tasks that fail in odd ways, time that runs out: nothing is lost, or left."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from skdvl import ShapleyValuator
+from skdvl.stopping import MaxRounds, MaxTime
+from skdvl.utilities import Utility
+from skdvl.workers import WorkerKilled, ordered_map, ordered_stream
+
+PROCESSES = ["loky", "multiprocessing"]
+BACKENDS = ["sequential", "threading", "loky"]
+
+
+class Sum(Utility):
+    """A game that is told what to do to its worker before it scores."""
+
+    n_players, block_size = 20, 4
+    derived = ("n_scored",)
+
+    def __init__(self, marks=None, deaths=0, poison=None, seconds=0.0):
+        self.marks, self.deaths, self.poison, self.seconds = marks, deaths, poison, seconds
+        self.owner, self.n_scored = os.getpid(), 0
+
+    def __call__(self, masks):
+        if os.getpid() != self.owner:
+            if self.poison is not None and masks[:, self.poison].all(axis=1).any():
+                os._exit(1)
+            if self.marks is not None:
+                mark = Path(self.marks) / hashlib.sha256(masks.tobytes()).hexdigest()
+                if len(os.listdir(self.marks)) < self.deaths and not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.seconds * len(masks))
+        self.n_scored += len(masks)
+        return np.sqrt(masks @ np.arange(1.0, 21.0))
+
+
+def _fit(utility, **params):
+    settings = {"stopping": MaxRounds(4), "random_state": 0} | params
+    return ShapleyValuator(**settings).fit_utility(utility)
+
+
+# ---------------------------------------------------------------------- workers that die
+
+
+def test_killed_workers_cost_their_block(tmp_path):
+    alone = _fit(Sum(), stopping=MaxRounds(20))
+    utility = Sum(str(tmp_path), deaths=50, seconds=0.01)
+    spread = _fit(utility, stopping=MaxRounds(20), n_jobs=2)
+    np.testing.assert_array_equal(spread.values_, alone.values_)
+    assert spread.n_evaluations_ == alone.n_evaluations_
+    assert len(list(tmp_path.iterdir())) == 50
+
+
+def test_a_coalition_that_kills_is_named_and_the_checkpoint_kept(tmp_path):
+    path = tmp_path / "run"
+    utility = Sum(poison=[3, 11])
+    _fit(utility, stopping=MaxRounds(2), checkpoint=path)  # in this process, which it spares
+    kept = path.read_bytes()
+    with pytest.raises(RuntimeError, match="killed its worker process three times") as refused:
+        _fit(utility, stopping=MaxRounds(3), checkpoint=path, n_jobs=2)
+    size, total = re.search(r"coalition of (\d+) of (\d+) players", str(refused.value)).groups()
+    assert total == "20" and int(size) >= 2
+    assert path.read_bytes() == kept
+
+
+def dies_once(marks, i):
+    mark = Path(marks) / str(i)
+    if i % 5 == 2 and not mark.exists():
+        mark.touch()
+        os._exit(9)
+    return i
+
+
+def test_the_map_survives_dying_workers(tmp_path):
+    got = ordered_map(dies_once, [(i,) for i in range(23)], shared=(str(tmp_path),), n_jobs=2)
+    assert got == list(range(23))
+
+
+def dies(i):
+    if i == 7:
+        os._exit(1)
+    return i
+
+
+def test_a_task_that_always_kills_ends_the_map_after_those_before_it():
+    stream = ordered_stream(dies, [[(i,) for i in range(20)]], n_jobs=2)
+    got = []
+    with pytest.raises(WorkerKilled) as refused:
+        for result in stream:
+            got.append(result)
+    assert got == list(range(7)) and refused.value.task == (7,)
+
+
+# ---------------------------------------------------------------------- workers that live
+
+
+def pid(i):
+    time.sleep(0.01)
+    return os.getpid()
+
+
+def test_workers_stay_after_an_early_stop():
+    before = set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2))
+    stream = ordered_stream(pid, ([(i,)] for i in range(10**9)), n_jobs=2)
+    for _ in range(5):
+        next(stream)
+    stream.close()
+    assert set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2)) == before
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        ordered_map(divmod, [(1, 0)] * 5, n_jobs=2)
+    assert set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2)) == before
+
+
+def test_short_tasks_run_ahead_and_long_ones_do_not():
+    drawn = []
+
+    def chapters(n):
+        for chapter in range(n):
+            drawn.append(chapter)
+            yield [(i,) for i in range(4)]
+
+    stream = ordered_stream(abs, chapters(1000), n_jobs=2)
+    for _ in range(40):
+        next(stream)
+    stream.close()
+    assert len(drawn) > 10
+    drawn.clear()
+    stream = ordered_stream(time.sleep, ([(0.3,)] * 2 for _ in chapters(3)), n_jobs=2)
+    for _ in range(2):
+        next(stream)
+    stream.close()
+    assert len(drawn) <= 2
+
+
+def test_an_error_while_drawing_is_raised_here():
+    def chapters():
+        yield [(1,)]
+        raise KeyError("no more")
+
+    for n_jobs in (1, 2):
+        with pytest.raises(KeyError, match="no more"):
+            list(ordered_stream(abs, chapters(), n_jobs=n_jobs))
+
+
+# ---------------------------------------------------------------------- tasks that fail
+
+
+class BadInit(Exception):
+    def __init__(self, a, b):
+        super().__init__(a)
+
+
+class Locked(Exception):
+    def __init__(self):
+        super().__init__("locked")
+        self.lock = threading.Lock()
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("not even words")
+
+
+ERRORS = {
+    "bad init": lambda: BadInit(1, 2),
+    "lock": Locked,
+    "mute": Mute,
+    "exit": lambda: SystemExit(3),
+    "memory": lambda: MemoryError("too much"),
+    "recursion": lambda: RecursionError("too deep"),
+    "stop iteration": lambda: StopIteration("over"),
+    "generator exit": lambda: GeneratorExit("closed"),
+    "os": lambda: OSError(5, "disk"),
+    "unicode": lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd"),
+    "assertion": AssertionError,
+    "chained": lambda: KeyError("a" * 10_000),
+}
+
+
+def fails(name, i):
+    if i == 3:
+        raise ERRORS[name]()
+    return i
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_exception_comes_back_as_words(backend, name):
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        stream = ordered_stream(fails, [[(i,) for i in range(9)]], shared=(name,))
+        got = []
+        with pytest.raises(RuntimeError, match=type(ERRORS[name]()).__name__):
+            for result in stream:
+                got.append(result)
+        assert got == [0, 1, 2]
+        assert ordered_map(abs, [(-1,)]) == [1]  # nothing is broken
+
+
+# ---------------------------------------------------------------------- time, and interruption
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_time_ends_within_a_block(backend):
+    """A round takes 21 coalitions of 0.1 s; time is up long before."""
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        valuator = ShapleyValuator(stopping=MaxTime(0.5), random_state=0)
+        utility = Sum(seconds=0.1)
+        with pytest.warns(UserWarning, match="20 of 20 rows have no value"):
+            valuator.fit_utility(utility)
+    assert valuator.n_rounds_ == 0
+    if backend == "sequential":
+        assert utility.n_scored <= 8  # five, and what is left of the block
+
+
+def test_time_amid_a_round_keeps_the_rounds_before():
+    part = _fit(Sum(seconds=0.0005), stopping=MaxTime(4) | MaxRounds(10**6))
+    assert 1 <= part.n_rounds_ < 10**6
+    again = _fit(Sum(), stopping=MaxRounds(part.n_rounds_))
+    np.testing.assert_array_equal(part.values_, again.values_)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.naive_bayes import GaussianNB
+from skdvl import ShapleyValuator
+from skdvl.stopping import MaxRounds
+from skdvl.valuators import keeper
+
+if __name__ == "__main__":
+    keeper._SECONDS = 0.05
+    X, y = load_breast_cancer(return_X_y=True)
+    valuator = ShapleyValuator(
+        GaussianNB(), stopping=MaxRounds(15), cv=2, random_state=0,
+        checkpoint=sys.argv[1], n_jobs=int(sys.argv[3]),
+    )
+    print("begins", flush=True)
+    np.save(sys.argv[2], valuator.fit(X[:100], y[:100]).values_)
+"""
+
+
+def _start(tmp_path, checkpoint, n_jobs):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, str(script), str(checkpoint), str(tmp_path / "out"), str(n_jobs)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        start_new_session=True,
+    )
+
+
+def _end(fit):
+    code = fit.wait(timeout=300)
+    fit.stdout.close()
+    return code
+
+
+def test_killed_fits_go_on_to_the_same_bits(tmp_path):
+    rng = np.random.default_rng(0)
+    assert _end(_start(tmp_path, tmp_path / "whole", 1)) == 0
+    expected = np.load(tmp_path / "out.npy")
+    (tmp_path / "out.npy").unlink()
+    kills = 0
+    while kills < 20:
+        fit = _start(tmp_path, tmp_path / "killed", 1 + kills % 2)
+        fit.stdout.readline()
+        try:
+            fit.wait(timeout=rng.uniform(0, 1.0))
+        except subprocess.TimeoutExpired:
+            fit.kill()
+        _end(fit)
+        time.sleep(0.1)  # for what cleans up after a killed process
+        with suppress(ProcessLookupError):
+            os.killpg(fit.pid, signal.SIGKILL)  # its workers, which would wait for some minutes
+        kills += 1
+        if (tmp_path / "out.npy").exists():  # it was through: once more from the beginning
+            np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+            (tmp_path / "out.npy").unlink()
+            (tmp_path / "killed").unlink()
+    assert _end(_start(tmp_path, tmp_path / "killed", 2)) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+
+
+def test_an_interrupt_does_not_wait_for_workers(tmp_path):
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import sys, time\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from test_faults import Sum, _fit\n"
+        "from skdvl.stopping import MaxRounds\n"
+        "print('begins', flush=True)\n"
+        "try:\n"
+        "    _fit(Sum(seconds=5.0), stopping=MaxRounds(50), n_jobs=2)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', time.time(), flush=True)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    fit = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    fit.stdout.readline()
+    time.sleep(4)  # workers are at their first block, of 20 seconds
+    sent = time.time()
+    fit.send_signal(signal.SIGINT)
+    word, at = fit.stdout.readline().split()
+    assert word == "interrupted" and float(at) - sent < 12  # the block is not waited for
+    _end(fit)
+
+
+# ---------------------------------------------------------------------- nothing is left, or doubled
+
+
+def _ours():
+    places = [Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp"))]
+    return {path for place in places if place.is_dir() for path in place.glob("skdvl-*")}
+
+
+@pytest.mark.parametrize("backend", PROCESSES)
+def test_no_files_are_left(backend, tmp_path):
+    before = _ours()
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        ordered_map(pid, [(i,) for i in range(4)], shared=())
+        with pytest.raises(RuntimeError):
+            ordered_map(fails, [(3,)], shared=("os",))
+        stream = ordered_stream(pid, ([(i,)] for i in range(1000)))
+        next(stream)
+        stream.close()
+    assert _ours() == before
+
+
+def memory(array, i):
+    float(array.sum())
+    pages = Path(f"/proc/{os.getpid()}/smaps_rollup").read_text()
+    private = sum(int(kb) for kb in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", pages))
+    time.sleep(0.02)
+    return os.getpid(), private * 1024, array.flags.writeable
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
+def test_workers_share_the_pages_of_large_data():
+    small, large = np.zeros(10), np.ones(12_500_000)
+    base = dict(
+        told[:2]
+        for told in ordered_map(memory, [(i,) for i in range(9)], shared=(small,), n_jobs=2)
+    )
+    full = ordered_map(memory, [(i,) for i in range(9)], shared=(large,), n_jobs=2)
+    assert not any(told[2] for told in full)
+    added = sum(max(b - base.get(p, b) for q, b, _ in full if q == p) for p in {t[0] for t in full})
+    assert added < 0.3 * large.nbytes  # the pages are there once
+
+
+def nested(n_jobs, i):
+    return os.getpid(), ordered_map(pid, [(j,) for j in range(3)], n_jobs=n_jobs)
+
+
+def test_nested_calls_run_in_the_worker_itself():
+    for own, inner in ordered_map(nested, [(i,) for i in range(4)], shared=(2,), n_jobs=2):
+        assert set(inner) == {own}
+
+
+def test_data_frames_and_classes_of_a_script_travel(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np, pandas as pd\n"
+        "from sklearn.naive_bayes import GaussianNB\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import OneHotEncoder\n"
+        "from skdvl import ShapleyValuator\n"
+        "from skdvl.stopping import MaxRounds\n"
+        "class Mine(GaussianNB):\n"
+        "    def predict(self, X):\n"
+        "        return super().predict(X)\n"
+        "encode = OneHotEncoder(handle_unknown='ignore', sparse_output=False)\n"
+        "frame = pd.DataFrame({'a': list('xyzxyzxyzx') * 3, 'b': list('pq') * 15})\n"
+        "params = dict(stopping=MaxRounds(1), cv=2, random_state=0)\n"
+        "fit = ShapleyValuator(make_pipeline(encode, Mine()), **params).fit\n"
+        "y = np.arange(30) % 2\n"
+        "alone = fit(frame, y).values_\n"
+        "params['n_jobs'] = 2\n"
+        "fit = ShapleyValuator(make_pipeline(encode, Mine()), **params).fit\n"
+        "assert (fit(frame, y).values_ == alone).all()\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": path}, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_estimators_of_all_backends_give_the_same(backend, medium):
+    X, y = medium[:2]
+    settings = {"stopping": MaxRounds(2), "cv": 3, "random_state": 0}
+    alone = ShapleyValuator(GaussianNB(), **settings).fit(X, y)
+    with joblib.parallel_config(backend=backend, n_jobs=3):
+        np.testing.assert_array_equal(
+            ShapleyValuator(GaussianNB(), **settings).fit(X, y).values_, alone.values_
+        )

@@ -1,0 +1,180 @@
+"""Ray for real: a cluster of two nodes on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+
+from skdvl import BanzhafValuator, ShapleyValuator
+from skdvl.stopping import MaxRounds
+from skdvl.utilities import Utility
+from skdvl.workers import ordered_map
+
+# Newer versions of Ray want a token that all processes of a cluster share; read when imported.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of two CPUs each, on loopback; workers find this file."""
+    from ray.cluster_utils import Cluster
+
+    before = os.environ.get("PYTHONPATH")
+    here = Path(__file__).parent
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(here), str(here.parent), before]))
+    head = {"num_cpus": 2, "node_ip_address": "127.0.0.2", "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster.second = cluster.add_node(num_cpus=2, node_ip_address="127.0.0.3")
+    ray.init(address=cluster.address, log_to_driver=False, _node_ip_address="127.0.0.2")
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+    os.environ.pop("PYTHONPATH")
+    if before is not None:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture
+def on_ray(cluster):
+    with joblib.parallel_config(backend="ray", n_jobs=3):
+        yield cluster
+
+
+def where(_=None):
+    time.sleep(0.02)
+    return ray.get_runtime_context().get_node_id()
+
+
+def test_both_nodes_work(on_ray):
+    assert len(set(ordered_map(where, [(i,) for i in range(40)]))) == 2
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+@pytest.mark.parametrize("valuator", [ShapleyValuator, BanzhafValuator])
+def test_same_bits(cluster, n_jobs, valuator, medium):
+    X, y = medium[:2]
+    settings = {"stopping": MaxRounds(3), "cv": 3, "random_state": 0}
+    alone = valuator(LogisticRegression(), **settings).fit(X, y)
+    with joblib.parallel_config(backend="ray", n_jobs=n_jobs):
+        spread = valuator(LogisticRegression(), **settings).fit(X, y)
+    np.testing.assert_array_equal(spread.values_, alone.values_)
+    np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
+
+
+def test_everything_of_scikit_learn_runs_on_it(cluster, medium):
+    X, y = medium[:2]
+    forest = RandomForestClassifier(20, random_state=0)
+    alone = cross_val_score(forest, X, y, cv=3)
+    with joblib.parallel_config(backend="ray", n_jobs=2):
+        np.testing.assert_array_equal(cross_val_score(forest, X, y, cv=3), alone)
+        generator = joblib.Parallel(return_as="generator")(
+            joblib.delayed(abs)(-i) for i in range(9)
+        )
+        assert list(generator) == list(range(9))
+        with pytest.raises(ZeroDivisionError):
+            joblib.Parallel()(joblib.delayed(divmod)(1, i) for i in (1, 0))
+
+
+def total(array, i):
+    return array.nbytes, float(array[i]), array.flags.writeable
+
+
+def test_large_arrays_are_sent_once(on_ray, monkeypatch):
+    put = []
+    monkeypatch.setattr(
+        ray, "put", lambda array, put_it=ray.put: put.append(array) or put_it(array)
+    )
+    array = np.arange(500_000.0)
+    told = joblib.Parallel()(joblib.delayed(total)(array, i) for i in range(30))
+    assert told == [(array.nbytes, float(i), False) for i in range(30)]
+    assert len(put) == 1
+    assert ordered_map(total, [(i,) for i in range(30)], shared=(array,)) == told
+    assert len(put) == 2
+
+
+def cpus(_):
+    return ray.get_runtime_context().get_assigned_resources()
+
+
+def test_resources_reach_the_tasks(cluster):
+    with joblib.parallel_config(
+        backend="ray", n_jobs=2, ray_remote_args={"num_cpus": 2, "memory": 10**7}
+    ):
+        (got,) = ordered_map(cpus, [(0,)])
+    assert got["CPU"] == 2 and got["memory"] == 10**7
+    with joblib.parallel_config(backend="ray"):
+        assert joblib.effective_n_jobs(-1) == 4
+        assert joblib.effective_n_jobs(-2) == 3
+
+
+def dies(marks, i):
+    mark = Path(marks) / str(i)
+    if i % 10 == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return i
+
+
+def test_killed_workers_lose_nothing(on_ray, tmp_path):
+    assert ordered_map(dies, [(i,) for i in range(40)], shared=(str(tmp_path),)) == list(range(40))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+class Slow(Utility):
+    """Takes its time, and says where it was."""
+
+    n_players, block_size = 30, 4
+
+    def __call__(self, masks):
+        time.sleep(0.02 * len(masks))
+        return np.sqrt(masks @ np.arange(1.0, 31.0))
+
+
+def test_an_estimator_without_a_cluster(tmp_path):
+    """One line: Ray is started where it does not run yet."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import joblib, numpy as np, skdvl\n"
+        "from sklearn.naive_bayes import GaussianNB\n"
+        "from skdvl.stopping import MaxRounds\n"
+        "X = np.random.default_rng(0).normal(size=(30, 2))\n"
+        "params = dict(stopping=MaxRounds(2), cv=2, random_state=0)\n"
+        "fit = skdvl.ShapleyValuator(GaussianNB(), **params).fit\n"
+        "alone = fit(X, X[:, 0] > 0).values_\n"
+        "with joblib.parallel_config(backend='ray', n_jobs=2):\n"
+        "    assert (fit(X, X[:, 0] > 0).values_ == alone).all()\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {"PYTHONPATH": path}
+    env.pop("RAY_ADDRESS", None)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=env, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_node_may_die(on_ray):  # the last of the cluster's tests: the node does not come back
+    valuator = ShapleyValuator(stopping=MaxRounds(6), random_state=0)
+    alone = ShapleyValuator(stopping=MaxRounds(6), random_state=0)
+    with joblib.parallel_config(backend="threading", n_jobs=4):
+        alone.fit_utility(Slow())
+    killer = threading.Timer(
+        2.0, on_ray.remove_node, args=[on_ray.second], kwargs={"allow_graceful": False}
+    )
+    killer.start()
+    valuator.fit_utility(Slow())
+    assert killer.finished.is_set()
+    killer.join()
+    np.testing.assert_array_equal(valuator.values_, alone.values_)
+    assert sum(node["Alive"] for node in ray.nodes()) == 1
