@@ -5,6 +5,7 @@ the number of workers is decided before it comes here, so the results have the s
 one core and on many.
 """
 
+import gc
 import os
 import threading
 import traceback
@@ -23,12 +24,12 @@ from threadpoolctl import threadpool_limits
 
 from .parcel import carried
 
-_PORTION = 0.05  # seconds of work worth sending to a worker
+_PORTION = 0.1  # seconds of work worth sending to a worker
 _AHEAD = 0.25  # seconds: longer tasks are not begun before it is clear that they are wanted
 _BREAKS = 3  # pools that break in a row, before the task that breaks them is looked for
 _PROCESS = uuid4().hex  # with the process id, tells this process from its workers anywhere
 
-_pinned_process = None
+_settled_process = None
 _pinned_thread = threading.local()
 
 
@@ -131,13 +132,14 @@ def _one_call(function, parcel, line, n_jobs):
     A new one for each call: loky keeps its workers alive anyway, and one that is used again
     after an interrupted call may hand out stale results.
     """
-    spare = n_jobs // 2 if line.is_fast() else 0  # so that no worker waits for its next portion
+    spare = n_jobs if line.is_fast() else 0  # so that no worker waits for its next portion
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch=n_jobs + spare
     )
+    portions = line.portions() if line.is_measured() else islice(line.portions(), n_jobs)
     outcomes = parallel(
         delayed(_attempt_all)(_here(), function, parcel, number, tasks)
-        for number, tasks in line.portions()
+        for number, tasks in portions
     )
     try:
         for back in outcomes:
@@ -198,9 +200,13 @@ class _Line:
             raise self._error
         return self._over and not self._out
 
+    def is_measured(self):
+        """Whether it is known how long a task takes."""
+        return self._seconds is not None
+
     def is_fast(self):
         """Whether a task is so short that one may be done in vain."""
-        return self._seconds is not None and self._seconds < _AHEAD
+        return self.is_measured() and self._seconds < _AHEAD
 
     def end(self):
         """Draw nothing more."""
@@ -231,7 +237,7 @@ class _Line:
     def _portion(self):
         """Draw as many tasks as keep a worker busy for a while; but drawing takes time too."""
         size = 1
-        if not self._lost and self._seconds is not None:
+        if not self._lost and self.is_measured():
             size = max(1, int(_PORTION / max(self._seconds, 1e-6)))
         began = perf_counter()
         for numbered in islice(self._draw(), size):
@@ -268,6 +274,8 @@ def _here():
 def _attempt_all(owner, function, parcel, number, tasks):
     """Run a portion; return its number, an outcome for each task, and the seconds."""
     began = perf_counter()
+    if _here() != owner:
+        _settle_worker()
     try:
         shared = parcel.open()
     except Exception as error:
@@ -280,7 +288,6 @@ def _attempt_all(owner, function, parcel, number, tasks):
 def _attempt(owner, function, shared, task):
     """Run one task; an error comes back as words."""
     if _here() != owner:
-        _pin_worker()
         with quiet():
             return _outcome(function, shared, task, BaseException)
     if threading.current_thread() is not threading.main_thread():
@@ -320,9 +327,14 @@ def _pin_thread():
         _pinned_thread.done = True
 
 
-def _pin_worker():
-    """Pin the threads of a worker process once, for as long as it lives."""
-    global _pinned_process
-    if _pinned_process != os.getpid():
+def _settle_worker():
+    """Pin the threads of a worker process once, for as long as it lives.
+
+    Where psutil is missing, loky collects garbage once a second, and would look each time through
+    all that was ever imported: 50 ms, 5 % of the time. It need not: imports are no garbage.
+    """
+    global _settled_process
+    if _settled_process != os.getpid():
         threadpool_limits(limits=1)
-        _pinned_process = os.getpid()
+        gc.freeze()
+        _settled_process = os.getpid()
