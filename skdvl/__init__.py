@@ -1,5 +1,6 @@
 """Data valuation for scikit-learn: what each training row is worth to a model."""
 
+from ._version import __version__
 from .pipeline import Pipeline, make_pipeline
 from .pruning import DataPruner, PrunedEstimator
 from .ray_backend import register_ray
@@ -15,9 +16,8 @@ from .valuators import (
     TMCShapleyValuator,
 )
 
-__version__ = "0.1.0"
-
 __all__ = [
+    "__version__",
     "BanzhafValuator",
     "BetaShapleyValuator",
     "DataPruner",

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 MAGIC = b"skdvlrun"
-VERSION = 1
+VERSION = 2
 _DIGEST = 16
 _KINDS = "biuf"  # booleans, integers, floats; an object array would need pickle
 

@@ -1,7 +1,8 @@
 """The one loop: draw a round, score it, fold it in, ask whether to stop."""
 
+import math
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
 
@@ -49,14 +50,26 @@ class Rules:
     stopping: StoppingRule
     truncation: Truncation | None = None
 
+    def round_limit(self, sizes):
+        """Return a number of rounds that is never exceeded, or infinity.
+
+        Parameters
+        ----------
+        sizes : list of int
+            Number of players of each game.
+        """
+        ends = [self.sampler.n_rounds(size) for size in sizes]
+        drawn = math.inf if None in ends else max(ends)
+        return min(drawn, self.stopping.round_limit)
+
 
 def run_rounds(games, rules, run: Run, *, n_jobs=None):
-    """Yield the run after every round, until it is complete.
+    """Yield the run after every round, and now and then amid one, until it is complete.
 
     Round t of game g draws from a generator seeded by (seed, t, g) alone, so a run that goes
     on from a checkpoint draws what the uninterrupted run would have drawn. Sums are folded in
     the order of the games into copies: a round counts whole, or not at all. Time may end amid
-    a round, which then does not count.
+    a round, which then does not count, though the run remembers its scores.
     """
     stopping = rules.stopping
     if stopping.completion(run) >= 1:
@@ -65,6 +78,7 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
     scored_rounds = score_rounds(
         [game.utility for game in games],
         _draw_rounds(games, rules, run),
+        begun=run.begun,
         truncation=rules.truncation,
         n_jobs=n_jobs,
         goes_on=lambda: perf_counter() - began < limit,
@@ -72,18 +86,19 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
     elapsed = run.elapsed
     with closing(scored_rounds):
         for scored in scored_rounds:
+            seconds = elapsed + perf_counter() - began
+            if not scored.is_whole():
+                run = run.amid(scored.so_far(), seconds)
+                yield run
+                continue
             tallies = list(run.tallies)
             for (g, walks), scores in zip(scored.batches, scored.scores, strict=True):
                 tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
                 games[g].strategy.fold(tallies[g], walks, scores)
-            estimate = pool(games, tallies, len(run.values))
-            seconds = elapsed + perf_counter() - began
-            run = run.after(tallies, estimate, scored.n_evaluations, scored.failures, seconds)
+            run = run.after(tallies, pool(games, tallies, len(run.values)), scored, seconds)
             yield run
             if stopping.completion(run) >= 1:
                 return
-    if perf_counter() - began >= limit:  # amid a round
-        yield replace(run, elapsed=elapsed + perf_counter() - began)
 
 
 def _draw_rounds(games, rules, run):

@@ -7,36 +7,73 @@ scores have the same bits everywhere.
 
 from collections import deque
 from contextlib import closing
-from typing import NamedTuple
+from time import perf_counter
 
 import numpy as np
 
 from .coalitions import Walks, draws_per_round
 from .workers import WorkerKilled, ordered_stream
 
+_SECONDS = 0.5  # at most, between two looks at a round that is under way
 
-class RoundScores(NamedTuple):
-    """The scores of the walks of one round.
 
-    Attributes
+class ScoredRound:
+    """The scores of the walks of one round, as far as its blocks are back.
+
+    Parameters
     ----------
     batches : list of (int, skdvl.coalitions.Walks)
         The walks, each batch behind the number of its utility.
-    scores : list of ndarray of shape (B, L + 1)
-        One array for each batch.
+    n_blocks : int
+        Into which the walks were cut.
+    begun : dict of str to ndarray
+        What `so_far` told when this round was given up; empty if it is new.
+
+    Attributes
+    ----------
     n_evaluations : int
         Coalitions scored, but for those whose score the utility knew beforehand.
-    failures : list of str
-        One sentence for each coalition that could not be fitted.
+    n_failed : int
+        Those that could not be fitted.
+    failure : str
+        One sentence on the first of them, if it was met now.
     """
 
-    batches: list
-    scores: list
-    n_evaluations: int
-    failures: list
+    def __init__(self, batches, n_blocks, begun):
+        self.batches, self._n_blocks = batches, n_blocks
+        self._parts = [begun["scores"]] if begun else []
+        counters = begun["counters"].tolist() if begun else [0, 0, 0, n_blocks]
+        self.n_back, self.n_evaluations, self.n_failed, _ = counters
+        self.failure = ""
+
+    def add(self, scores, n_evaluations, failures):
+        """Put the next block behind those that are there."""
+        self._parts.append(scores.ravel())
+        self.n_back += 1
+        self.n_evaluations += n_evaluations
+        self.n_failed += len(failures)
+        if failures and not self.failure:
+            self.failure = failures[0]
+
+    def is_whole(self):
+        """Whether all blocks are back."""
+        return self.n_back == self._n_blocks
+
+    def so_far(self):
+        """Return arrays from which the round can go on behind the last block that is back."""
+        counters = self.n_back, self.n_evaluations, self.n_failed, self._n_blocks
+        return {"scores": np.concatenate(self._parts), "counters": np.array(counters)}
+
+    @property
+    def scores(self):
+        """Return an array of shape (B, L + 1) for each batch of a whole round."""
+        shapes = [(len(walks), walks.length + 1) for _, walks in self.batches]
+        ends = np.cumsum([n_walks * n_steps for n_walks, n_steps in shapes])
+        flat = np.split(np.concatenate(self._parts), ends[:-1])
+        return [part.reshape(shape) for part, shape in zip(flat, shapes, strict=True)]
 
 
-def score_rounds(utilities, rounds, *, truncation=None, n_jobs=None, goes_on=None):
+def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None, goes_on=None):
     """Score every coalition that some walks meet, round after round.
 
     Workers may be busy with a round ahead of the one that is yielded.
@@ -46,6 +83,8 @@ def score_rounds(utilities, rounds, *, truncation=None, n_jobs=None, goes_on=Non
     utilities : list of skdvl.utilities.Utility
     rounds : iterable of list of (int, skdvl.coalitions.Walks)
         Batches of walks, each behind the number of its utility.
+    begun : dict of str to ndarray or None, default=None
+        What the first round told when it was given up, to go on from there.
     truncation : skdvl.truncation.Truncation or None, default=None
         Where it ends a walk, the rest of the walk repeats the last score.
     n_jobs : int or None, default=None
@@ -54,47 +93,40 @@ def score_rounds(utilities, rounds, *, truncation=None, n_jobs=None, goes_on=Non
 
     Yields
     ------
-    round_scores : RoundScores
+    scored : ScoredRound
+        Each round when it is whole, and now and then before that.
     """
-    begun = deque()  # (batches, number of blocks of each)
+    waiting, begun = deque(), begun or {}
 
     def chapters():
+        nonlocal begun
         for batches in rounds:
             blocks = [
-                [(g, *block) for block in _blocks(utilities[g], walks, truncation is not None)]
+                (g, *block)
                 for g, walks in batches
+                for block in _blocks(utilities[g], walks, truncation is not None)
             ]
-            begun.append((batches, [len(of_batch) for of_batch in blocks]))
-            yield (block for of_batch in blocks for block in of_batch)
+            scored, begun = ScoredRound(batches, len(blocks), begun), {}
+            waiting.append(scored)
+            yield blocks[scored.n_back :]
 
     rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
-    shared, parts = (utilities, rules), []
+    shared, told = (utilities, rules), perf_counter()
     with closing(ordered_stream(score_block, chapters(), shared=shared, n_jobs=n_jobs)) as results:
         try:
             for part in results:
-                parts.append(part)
-                batches, n_blocks = begun[0]
-                if len(parts) == sum(n_blocks):
-                    begun.popleft()
-                    yield _together(batches, n_blocks, parts)
-                    parts = []
-                if goes_on is not None and not goes_on():
+                scored = waiting[0]
+                scored.add(*part)
+                if scored.is_whole():
+                    waiting.popleft()
+                stops = goes_on is not None and not goes_on()
+                if scored.is_whole() or stops or perf_counter() - told > _SECONDS:
+                    yield scored
+                    told = perf_counter()
+                if stops:
                     return
         except WorkerKilled as error:
             raise RuntimeError(_what_kills(error.task, utilities)) from error
-
-
-def _together(batches, n_blocks, parts):
-    """Glue blocks in order."""
-    parts = iter(parts)
-    scores, n_evaluations, failures = [], 0, []
-    for (_, walks), n in zip(batches, n_blocks, strict=True):
-        blocks = [next(parts) for _ in range(n)]
-        flat = np.concatenate([block[0].ravel() for block in blocks])
-        scores.append(flat.reshape(len(walks), walks.length + 1))
-        n_evaluations += sum(block[1] for block in blocks)
-        failures += [words for block in blocks for words in block[2]]
-    return RoundScores(batches, scores, n_evaluations, failures)
 
 
 def _what_kills(task, utilities):

@@ -1,7 +1,5 @@
 """Pipeline: scikit-learn's own, plus steps that drop rows at fit time."""
 
-from contextlib import nullcontext
-
 import numpy as np
 from sklearn.base import _fit_context, clone
 from sklearn.frozen import FrozenEstimator
@@ -16,6 +14,8 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_memory
+
+from .callbacks import fit_part, open_context
 
 __all__ = ["Pipeline", "make_pipeline"]
 
@@ -151,7 +151,7 @@ class Pipeline(_Pipeline):
                 "The `transform_input` parameter can only be set if metadata routing is enabled. "
                 "You can enable it using `sklearn.set_config(enable_metadata_routing=True)`."
             )
-        context = self._callback_context(task)
+        context = open_context(self, task_name=task, max_subtasks=len(self.steps))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self.steps = list(self.steps)
         self._validate_steps()
@@ -213,12 +213,6 @@ class Pipeline(_Pipeline):
         now, after = (router.consumes(method=name, params=params) for name in ("fit", method))
         kept = {name: value for name, value in params.items() if name in now or name not in after}
         return kept, {name: params[name] for name in after}
-
-    def _callback_context(self, task):
-        """Return scikit-learn's context for callbacks, or one that does nothing before 1.9."""
-        if not hasattr(self, "_init_callback_context"):
-            return _NoCallbacks()
-        return self._init_callback_context(task_name=task, max_subtasks=len(self.steps))
 
     # ------------------------------------------------------------------ what the base class asks
 
@@ -357,29 +351,10 @@ def _fit_step(step, X, y, params, message, owner, context):
 
 def _fit_last(step, X, y, params, message, owner, context):
     with _print_elapsed_time("Pipeline", message):
-        with context.propagate_callback_context(step):
-            context.call_on_fit_task_begin(estimator=owner, X=X, y=y)
-            step.fit(X, y, **params)
-            context.call_on_fit_task_end(estimator=owner, X=X, y=y)
+        fit_part(context, owner, step, X, y, params)
 
 
 def _skip_step(X, y, message, owner, context):
     with _print_elapsed_time("Pipeline", message):
         context.call_on_fit_task_begin(estimator=owner, X=X, y=y)
         context.call_on_fit_task_end(estimator=owner, X=X, y=y)
-
-
-class _NoCallbacks:
-    """Stands in for scikit-learn's callback context where there is none yet."""
-
-    def subcontext(self, **_):
-        return self
-
-    def call_on_fit_task_begin(self, **_):
-        pass
-
-    def call_on_fit_task_end(self, **_):
-        pass
-
-    def propagate_callback_context(self, step):
-        return nullcontext()

@@ -12,6 +12,7 @@ from .checkpoint import read_arrays, write_arrays
 
 _ARRAYS = ("values", "stderr", "counts", "plays", "recent")
 _WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
+_BEGUN = ("scores", "counters")
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
 
 
@@ -41,6 +42,8 @@ class Run:
         Values after every round, if asked for.
     failure : str
         The first coalition of this session that could not be fitted, and why.
+    begun : dict of str to ndarray
+        Scores of the round that is under way, of which nothing above knows yet.
     """
 
     tallies: list
@@ -57,6 +60,7 @@ class Run:
     recent: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     history: list | None = None
     failure: str = ""
+    begun: dict = field(default_factory=dict)
 
     @classmethod
     def begin(cls, tallies, n_players, seed, *, plays=None, window=1, store_history=False):
@@ -73,7 +77,16 @@ class Run:
             history=[] if store_history else None,
         )
 
-    def after(self, tallies, estimate, n_evaluations, failures, elapsed):
+    @property
+    def place(self):
+        """How far the run is: rounds, and blocks of the next one."""
+        return self.n_rounds, int(self.begun["counters"][0]) if self.begun else 0
+
+    def amid(self, begun, elapsed):
+        """Return the run with some scores of its next round; this one stays as it is."""
+        return replace(self, begun=begun, elapsed=elapsed)
+
+    def after(self, tallies, estimate, scored, elapsed):
         """Return the run after one more round; this one stays as it is."""
         history = self.history if self.history is None else [*self.history, estimate.values]
         recent = self.recent
@@ -86,12 +99,13 @@ class Run:
             stderr=estimate.stderr,
             counts=estimate.counts,
             n_rounds=self.n_rounds + 1,
-            n_evaluations=self.n_evaluations + n_evaluations,
-            n_failed=self.n_failed + len(failures),
+            n_evaluations=self.n_evaluations + scored.n_evaluations,
+            n_failed=self.n_failed + scored.n_failed,
             elapsed=elapsed,
             recent=recent,
             history=history,
-            failure=failures[0] if failures and not self.failure else self.failure,
+            failure=self.failure or scored.failure,
+            begun={},
         )
 
     def reopened(self, *, window=1, store_history=False):
@@ -115,6 +129,7 @@ class Run:
             arrays["history"] = np.reshape(self.history, (len(self.history), len(self.values)))
         for game, tally in enumerate(self.tallies):
             arrays |= {f"tally/{game}/{name}": array for name, array in tally.items()}
+        arrays |= {f"begun/{name}": array for name, array in self.begun.items()}
         write_arrays(path, arrays, fingerprint)
 
     @classmethod
@@ -132,6 +147,7 @@ class Run:
         for key in [key for key in arrays if key.startswith("tally/")]:
             _, game, name = key.split("/")
             tallies.setdefault(int(game), {})[name] = arrays.pop(key)
+        begun = {key: arrays.pop(f"begun/{key}") for key in _BEGUN if f"begun/{key}" in arrays}
         if store_history and "history" not in arrays:
             raise ValueError(
                 f"Checkpoint {str(path)!r} was written without store_history=True, so the "
@@ -145,4 +161,5 @@ class Run:
             elapsed=float(arrays["elapsed"]),
             window=max(window, _WINDOW),
             history=list(arrays["history"]) if store_history else None,
+            begun=begun,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    "checkpoint coalitions neighbors semivalues run stopping truncation".split()
+    "_version callbacks checkpoint coalitions neighbors semivalues run stopping truncation".split()
     + ["workers", "parcel", "ray_backend"],
     ["samplers", "strategies", "utilities", "evaluation"],
     ["engine", "games"],

@@ -1,5 +1,8 @@
 """The same bits on every backend, for every number of workers, and after every interruption."""
 
+import warnings
+from contextlib import suppress
+
 import joblib
 import numpy as np
 import pytest
@@ -12,11 +15,12 @@ from skdvl import BanzhafValuator, SemivalueValuator, ShapleyValuator
 from skdvl.run import Run
 from skdvl.samplers import CoalitionSampler, PairedSampler, PermutationSampler, StratifiedSampler
 from skdvl.semivalues import Banzhaf
-from skdvl.stopping import MaxEvaluations, MaxRounds, RankStability, StandardError
+from skdvl.stopping import MaxEvaluations, MaxRounds, MaxTime, RankStability, StandardError
 from skdvl.strategies import PerSizeReuse
 from skdvl.testing import SmallGame
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import ModelUtility
+from skdvl.valuators.keeper import Keeper
 
 CASES = {
     "permutations": {},
@@ -166,6 +170,57 @@ def test_an_interrupted_fit_goes_on_by_warm_start(medium):
     Interrupts.limit, before = np.inf, Interrupts.calls
     _same(whole, interrupted.fit(X, y, X_val=X_val, y_val=y_val))
     assert Interrupts.calls - before < 5 * 280
+
+
+class SmallBlocks(SmallGame):
+    block_size = 2
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_scored_is_lost_amid_a_round(case, n_jobs, monkeypatch, tmp_path):
+    """Stopped again and again, between any two blocks, and started again."""
+    monkeypatch.setattr("skdvl.evaluation._SECONDS", 0.0)
+    monkeypatch.setattr("skdvl.valuators.keeper._SECONDS", 0.0)
+    params = {"random_state": 0, "store_history": True, "stopping": MaxRounds(3)} | CASES[case]
+
+    class Stop(Exception):
+        pass
+
+    class Stops(Keeper):
+        def look(self, run, completion):
+            stops = super().look(run, completion)
+            places.append(run.place)
+            if len(places) % 3 == 0:
+                raise Stop
+            return stops
+
+    whole = SemivalueValuator(**params).fit_utility(SmallBlocks(9))
+    monkeypatch.setattr("skdvl.valuators.coalition.Keeper", Stops)
+    params |= {"checkpoint": tmp_path / "run", "n_jobs": n_jobs}
+    places, valuator = [], SemivalueValuator(**params)
+    while not hasattr(valuator, "values_"):
+        with suppress(Stop):
+            valuator.fit_utility(SmallBlocks(9))
+    _same(whole, valuator)
+    np.testing.assert_array_equal(whole.history_, valuator.history_)
+    assert places == sorted(set(places)) and len(places) > 6
+
+
+@pytest.mark.parametrize("truncation", [None, RelativeTruncation(0.3)])
+def test_time_that_ends_amid_a_round_loses_nothing(truncation, medium, tmp_path):
+    X, y = medium[:2]
+    params = {"random_state": 0, "cv": 3, "truncation": truncation, "checkpoint": tmp_path / "run"}
+    whole = ShapleyValuator(
+        GaussianNB(), stopping=MaxRounds(2), **(params | {"checkpoint": None})
+    ).fit(X, y)
+    for seconds in np.arange(0.02, 0.2, 0.04):
+        with warnings.catch_warnings():  # of rows without a value yet
+            warnings.simplefilter("ignore")
+            ShapleyValuator(GaussianNB(), stopping=MaxTime(seconds) | MaxRounds(2), **params).fit(
+                X, y
+            )
+    _same(whole, ShapleyValuator(GaussianNB(), stopping=MaxRounds(2), **params).fit(X, y))
 
 
 def test_a_longer_look_back_continues_bit_for_bit(medium):

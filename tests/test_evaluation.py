@@ -42,7 +42,7 @@ class Walking(Sum):
 
 def evaluate(utilities, batches, **options):
     """Score one round."""
-    (scored,) = score_rounds(utilities, [list(enumerate(batches))], **options)
+    *_, scored = score_rounds(utilities, [list(enumerate(batches))], **options)
     return scored
 
 

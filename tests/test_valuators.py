@@ -1,5 +1,6 @@
 """From X and y to `values_`: against a definition written with itertools and plain refits."""
 
+import re
 from itertools import combinations
 from math import comb
 
@@ -515,6 +516,14 @@ def test_random_values(medium):
 def test_verbose_tells_how_it_goes(medium, capsys, monkeypatch):
     X, y = medium[:2]
     monkeypatch.setattr("skdvl.valuators.keeper._SECONDS", 0.0)
+    monkeypatch.setattr("skdvl.evaluation._SECONDS", 0.0)
     skdvl.ShapleyValuator(GaussianNB(), stopping=MaxRounds(2), verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[0].startswith("[skdvl]  50% | round 1 |")
+    form = r"\[skdvl\] +(\d+)% \| ([\d.]+) rounds \| (\d+) coalitions \| \d+ per second"
+    told = [re.match(form + r"( \| about \d+ s left)?", line) for line in lines]
+    shares, rounds, coalitions = zip(
+        *([float(x) for x in t.groups()[:3]] for t in told), strict=True
+    )
+    assert rounds[-1] == 2 and shares[-1] == 100 and 1.0 in rounds and rounds[0] < 0.2
+    assert shares == tuple(sorted(shares)) and coalitions == tuple(sorted(coalitions))
+    assert all(t[4] for t in told[5:]) and "median standard error" in lines[-1]

@@ -10,6 +10,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
+from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
 from .pruner import DataPruner
 
 _DELEGATED = (
@@ -33,7 +34,7 @@ def _has(method):
     return check
 
 
-class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
+class PrunedEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Fit an estimator on the rows that a pruner keeps.
 
     It can be used wherever the estimator could: by itself, in a grid search, or as the last step
@@ -84,6 +85,7 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.pruner = pruner
 
+    @with_callbacks
     def fit(self, X, y, **params):
         """Value the rows, and fit the estimator on those that are kept.
 
@@ -103,7 +105,11 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
         self._validate_params()
         routed = self._route(params)
         X, y = indexable(X, y)
-        pruner = clone(self._get_pruner()).fit(X, y, **routed.pruner.fit)
+        context = open_context(self, max_subtasks=2)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        pruner = clone(self._get_pruner())
+        part = context.subcontext(task_name="fit-pruner")
+        fit_part(part, self, pruner, X, y, routed.pruner.fit)
         rows = getattr(pruner, "sample_indices_", None)
         if rows is None:
             raise TypeError(
@@ -112,7 +118,9 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
             )
         kept = _cut(routed.estimator.fit, X, rows)
         estimator = clone(self.estimator)
-        estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **kept)
+        X_kept, y_kept = _safe_indexing(X, rows), _safe_indexing(y, rows)
+        part = context.subcontext(task_name="fit-estimator")
+        fit_part(part, self, estimator, X_kept, y_kept, kept)
         self.pruner_, self.estimator_ = pruner, estimator
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
@@ -123,6 +131,7 @@ class PrunedEstimator(MetaEstimatorMixin, BaseEstimator):
         ):
             if hasattr(part, name):
                 setattr(self, name, getattr(part, name))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     @available_if(_has("predict"))

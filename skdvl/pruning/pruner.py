@@ -27,6 +27,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
 from ..valuators import KNNShapleyValuator
 from ..valuators.inputs import check_classes, check_groups, check_rows, task_of_target
 from .caller import check_place, place_of
@@ -37,7 +38,7 @@ _QUANTILE = 0.1
 _HANDED_ON = ("X_val", "y_val", "groups")
 
 
-class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Drop the training rows of lowest value; at predict time every row passes.
 
     A row of low value is often mislabelled, or an outlier; whether dropping it helps is for
@@ -173,6 +174,7 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ the public calls
 
+    @with_callbacks
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X and choose those to keep.
 
@@ -215,7 +217,10 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         handed = zip(_HANDED_ON, (X_val, y_val, groups), strict=True)
         params |= {name: value for name, value in handed if value is not None}
         hint = place_of(self).task  # the model that follows knows what y is
-        valuator = _with_task(clone(self._get_valuator()), hint).fit(X, y, **params)
+        valuator = _with_task(clone(self._get_valuator()), hint)
+        context = open_context(self, max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        fit_part(context.subcontext(task_name="fit-valuator"), self, valuator, X, y, params)
         values, stderr = _values_of(valuator, len(target), amount)
         task = hint or getattr(_valued(valuator), "task_", None) or task_of_target(target)
         labels = _labels(task, target)
@@ -230,6 +235,7 @@ class DataPruner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.mode_ = "drop" if self.mode == "auto" else self.mode
         self.task_ = task
         self._saw_gaps = _has_gaps(X)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def fit_transform(self, X, y=None, *, X_val=None, y_val=None, groups=None, **params):

@@ -5,8 +5,10 @@ from abc import ABC, abstractmethod
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..callbacks import CallbackSupportMixin
 
-class BaseValuator(BaseEstimator, ABC):
+
+class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
     """Base class for valuators.
 
     Attributes

@@ -18,6 +18,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_memory
 
+from ..callbacks import RoundCallbacks, with_callbacks
 from ..run import Run
 from ..utilities import Utility
 from .base import BaseValuator
@@ -112,6 +113,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     # ------------------------------------------------------------------ the public calls
 
+    @with_callbacks
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X.
 
@@ -153,6 +155,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self._publish(model, task, run, names, problem.player_of_row, row_index(X))
         return self
 
+    @with_callbacks
     def fit_utility(self, utility):
         """Value the players of any utility, without X, y and an estimator.
 
@@ -277,7 +280,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         fingerprint = None
         if self.checkpoint is not None or self.warm_start or self.memory is not None:
             fingerprint = identify(problem, plan, self.random_state)
-        keeper = Keeper(self.checkpoint, fingerprint, self.verbose)
+        keeper = Keeper(self.checkpoint, fingerprint, self.verbose, RoundCallbacks(self))
         plays = np.isin(np.arange(n_players), np.concatenate(players))
         begun = self._resume(keeper, strategies, plays, plan.rules.stopping.window)
         memory = check_memory(None if self.warm_start else self.memory)

@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_memory
 
+from ..callbacks import as_one_task
 from ..neighbors import label_values, target_values
 from ..workers import pinned_threads
 from .base import BaseValuator
@@ -111,6 +112,7 @@ class KNNShapleyValuator(BaseValuator):
         tags.input_tags.allow_nan = self.metric == "nan_euclidean"
         return tags
 
+    @as_one_task
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
         """Value the rows of X.
 

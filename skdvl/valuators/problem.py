@@ -1,5 +1,6 @@
 """From checked inputs to games: which rows train, which rows score, who plays."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,20 +129,24 @@ def play(problem, rules, strategies, players, begun, keeper, n_jobs):
     run : skdvl.run.Run
         The last one.
     """
+    limit = rules.round_limit([len(of_game) for of_game in players])
+    keeper.begin(begun, limit, *(getattr(problem, name, None) for name in ("X", "y")))
     with pinned_threads():
         if isinstance(problem, Utility):
             model, utilities = problem.bind(), [problem]
         else:
             model, utilities = problem.bind(begun.seed)
         games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
-        run = begun
+        rounds = run_rounds(games, rules, begun, n_jobs=n_jobs)
         try:
-            with quiet():  # what there is to say of the data, the fit on all rows has said
-                for run in run_rounds(games, rules, begun, n_jobs=n_jobs):
-                    keeper.after_round(run, rules.stopping)
+            with quiet(), closing(rounds):  # the fit on all rows has said what there is to say
+                for run in rounds:
+                    if keeper.look(run, rules.stopping.completion(run)):
+                        break
         finally:
-            keeper.close(run)
-    return model, run
+            keeper.close()
+    keeper.end()
+    return model, keeper.last
 
 
 def pin_seeds(estimator, seed):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ..callbacks import as_one_task
 from .base import BaseValuator
 from .inputs import check_rows, row_index, task_of_target
 
@@ -44,6 +45,7 @@ class RandomValuator(BaseValuator):
         tags.input_tags.sparse = tags.input_tags.allow_nan = tags.input_tags.string = True
         return tags
 
+    @as_one_task
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
         """Draw a value for every row.
 
