@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from .coalitions import Walks, draws_per_round
-from .workers import WorkerKilled, ordered_stream
+from .workers import WorkerKilled, kills, ordered_stream
 
 _SECONDS = 0.5  # at most, between two looks at a round that is under way
 
@@ -133,20 +133,11 @@ def _what_kills(task, utilities):
     """Find the coalition of a block that kills its worker, by halves; name it."""
     g, walks, first, last = task
     masks = walks.masks(first, last).reshape(-1, walks.n_players)
+    shared = utilities, [None] * len(utilities)
     while len(masks) > 1:
         half = Walks(masks[: len(masks) // 2], np.empty((len(masks) // 2, 0), dtype=np.intp))
-        try:
-            list(
-                ordered_stream(
-                    score_block,
-                    [[(g, half, 0, 1)]],
-                    shared=(utilities, [None] * len(utilities)),
-                    n_jobs=2,
-                )
-            )
-            masks = masks[len(masks) // 2 :]
-        except WorkerKilled:
-            masks = masks[: len(masks) // 2]
+        first_half = kills(score_block, (g, half, 0, 1), shared=shared)
+        masks = masks[: len(half)] if first_half else masks[len(half) :]
     members = np.flatnonzero(masks[0])
     some = ", ".join(map(str, members[:10])) + (", ..." if len(members) > 10 else "")
     return (

@@ -6,6 +6,7 @@ for everything that runs on joblib. Ray itself is imported at first use.
 
 from concurrent.futures import BrokenExecutor, Future
 from threading import Lock
+from weakref import finalize
 
 import numpy as np
 from joblib import parallel_config
@@ -46,7 +47,7 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         )
         self.ray_remote_args = ray_remote_args
         self._lock = Lock()
-        self._under_way, self._put = set(), {}
+        self._under_way, self._put, self._parcels = set(), {}, {}
 
     def effective_n_jobs(self, n_jobs):
         """Return the number of tasks at a time; -1 for as many as the cluster has CPUs.
@@ -82,15 +83,20 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         calls, arrays = [], []
 
         def light(value):
+            """Replace a large array, and that of a parcel."""
+            if hasattr(value, "with_content"):
+                return value.with_content(stored(value.content, value.token))
+            return stored(value)
+
+        def stored(value, token=None):
             if not isinstance(value, np.ndarray) or value.nbytes < _PUT or value.dtype.hasobject:
                 return value
-            arrays.append(self._stored(ray, value))
+            arrays.append(self._stored(ray, value, token))
             return _Stored(len(arrays) - 1)
 
         for function, args, kwargs in func.items:
-            args = [_lighten(value, light) for value in args]
-            kwargs = {name: _lighten(value, light) for name, value in kwargs.items()}
-            calls.append((function, args, kwargs))
+            kwargs = {name: light(value) for name, value in kwargs.items()}
+            calls.append((function, [light(value) for value in args], kwargs))
         reference = self._run.remote(calls, self.get_nested_backend(), *arrays)
         with self._lock:
             self._under_way.add(reference)
@@ -134,11 +140,23 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         self._put = {}
         self.reset_batch_stats()
 
-    def _stored(self, ray, array):
-        """Return Ray's reference to an array, which is put into the store the first time."""
-        if id(array) not in self._put:
-            self._put[id(array)] = array, ray.put(np.asarray(array))  # keep it: ids are used again
-        return self._put[id(array)][1]
+    def _stored(self, ray, array, token):
+        """Return Ray's reference to an array, which is put into the store the first time.
+
+        An array may change before the next call; that of a parcel never does, and is kept in the
+        store as long as it is here.
+        """
+        if token is None:
+            if id(array) not in self._put:
+                self._put[id(array)] = (
+                    array,
+                    ray.put(np.asarray(array)),
+                )  # keep it: ids are used again
+            return self._put[id(array)][1]
+        if token not in self._parcels:
+            self._parcels[token] = ray.put(array)
+            finalize(array, self._parcels.pop, token, None)
+        return self._parcels[token]
 
     def _cancel(self):
         with self._lock:
@@ -152,13 +170,6 @@ class _Stored:
 
     def __init__(self, place):
         self.place = place
-
-
-def _lighten(value, light):
-    """Replace large arrays of an argument; a parcel may hold one."""
-    if hasattr(value, "with_content"):
-        return value.with_content(light(value.content))
-    return light(value)
 
 
 def _run_batch(calls, nested, *arrays):

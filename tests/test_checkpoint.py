@@ -26,7 +26,7 @@ def test_every_damage_is_refused(tmp_path):
     write_arrays(path, ARRAYS, "f")
     blob = path.read_bytes()
     rng = np.random.default_rng(0)
-    for _ in range(1000):
+    for _ in range(5000):
         damaged = bytearray(blob)
         if rng.random() < 0.5:
             place = rng.integers(len(blob))

@@ -47,12 +47,13 @@ def _valuator(case, **params):
     return SemivalueValuator(GaussianNB(), **(settings | CASES[case] | params))
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
 @pytest.mark.parametrize("backend", ["sequential", "threading", "loky", "multiprocessing"])
 @pytest.mark.parametrize("case", CASES)
-def test_same_bits_on_every_backend(case, backend, medium):
+def test_same_bits_on_every_backend(case, backend, n_jobs, medium):
     X, y, X_val, y_val, _ = medium
     alone = _valuator(case).fit(X, y, X_val=X_val, y_val=y_val)
-    with joblib.parallel_config(backend=backend, n_jobs=2):
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
         _same(alone, _valuator(case).fit(X, y, X_val=X_val, y_val=y_val))
 
 

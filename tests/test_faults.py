@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import joblib
@@ -330,12 +330,65 @@ def test_an_interrupt_does_not_wait_for_workers(tmp_path):
     _end(fit)
 
 
+def waits(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_an_interrupt_between_two_results_does_not_wait_either():
+    stream = ordered_stream(waits, [[(0.15,), (0.15,), (0.15,), (60,), (60,)]], n_jobs=2)
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt), closing(stream):
+        for _ in range(3):
+            next(stream)
+        raise KeyboardInterrupt
+    assert time.perf_counter() - began < 30
+    assert ordered_map(abs, [(-1,), (-2,)], n_jobs=2) == [1, 2]  # nothing is broken
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_workers_and_files_go_with_a_killed_parent(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from test_faults import waits\n"
+        "from skdvl.workers import ordered_stream\n"
+        "for told in ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2):\n"
+        "    print(told, flush=True)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    before = _ours()
+    main = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    workers = {int(main.stdout.readline()) for _ in range(6)}
+    assert len(workers) == 2 and all(map(lives, workers)) and _ours() > before
+    main.kill()
+    _end(main)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and (any(map(lives, workers)) or _ours(main.pid) != before):
+        time.sleep(0.2)
+    assert not any(map(lives, workers)) and _ours(main.pid) == before
+
+
 # ---------------------------------------------------------------------- nothing is left, or doubled
 
 
-def _ours():
+def _ours(pid=None):
+    """Files of skdvl, and those that joblib keeps for a process."""
     places = [Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp"))]
-    return {path for place in places if place.is_dir() for path in place.glob("skdvl-*")}
+    names = ["skdvl-*"] if pid is None else ["skdvl-*", f"joblib_memmapping_folder_{pid}_*"]
+    return {path for place in places for name in names for path in place.glob(name)}
 
 
 @pytest.mark.parametrize("backend", PROCESSES)

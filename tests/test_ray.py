@@ -15,8 +15,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from skdvl import BanzhafValuator, ShapleyValuator
+from skdvl import SemivalueValuator, ShapleyValuator
+from skdvl.samplers import PairedSampler, PermutationSampler, StratifiedSampler
+from skdvl.semivalues import Banzhaf
 from skdvl.stopping import MaxRounds
+from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import Utility
 from skdvl.workers import ordered_map
 
@@ -35,7 +38,9 @@ def cluster():
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(here), str(here.parent), before]))
     head = {"num_cpus": 2, "node_ip_address": "127.0.0.2", "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.second = cluster.add_node(num_cpus=2, node_ip_address="127.0.0.3")
+    cluster.second = cluster.add_node(
+        num_cpus=2, num_gpus=1, resources={"special": 2}, node_ip_address="127.0.0.3"
+    )
     ray.init(address=cluster.address, log_to_driver=False, _node_ip_address="127.0.0.2")
     yield cluster
     ray.shutdown()
@@ -61,13 +66,24 @@ def test_both_nodes_work(on_ray):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 3])
-@pytest.mark.parametrize("valuator", [ShapleyValuator, BanzhafValuator])
-def test_same_bits(cluster, n_jobs, valuator, medium):
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"sampler": PermutationSampler(antithetic=True)},
+        {"truncation": RelativeTruncation(rtol=0.02)},
+        {"sampler": StratifiedSampler("harmonic")},
+        {"semivalue": Banzhaf()},
+        {"semivalue": Banzhaf(), "sampler": PairedSampler()},
+    ],
+    ids=str,
+)
+def test_same_bits(cluster, n_jobs, params, medium):
     X, y = medium[:2]
-    settings = {"stopping": MaxRounds(3), "cv": 3, "random_state": 0}
-    alone = valuator(LogisticRegression(), **settings).fit(X, y)
+    settings = {"stopping": MaxRounds(2), "cv": 3, "random_state": 0} | params
+    alone = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
     with joblib.parallel_config(backend="ray", n_jobs=n_jobs):
-        spread = valuator(LogisticRegression(), **settings).fit(X, y)
+        spread = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
     np.testing.assert_array_equal(spread.values_, alone.values_)
     np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
 
@@ -113,6 +129,10 @@ def test_resources_reach_the_tasks(cluster):
     ):
         (got,) = ordered_map(cpus, [(0,)])
     assert got["CPU"] == 2 and got["memory"] == 10**7
+    special = {"num_gpus": 0.5, "resources": {"special": 1}}
+    with joblib.parallel_config(backend="ray", n_jobs=2, ray_remote_args=special):
+        told = ordered_map(cpus, [(i,) for i in range(6)])
+    assert all(got["GPU"] == 0.5 and got["special"] == 1 for got in told)
     with joblib.parallel_config(backend="ray"):
         assert joblib.effective_n_jobs(-1) == 4
         assert joblib.effective_n_jobs(-2) == 3
