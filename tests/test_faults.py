@@ -14,9 +14,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
-from skdvl import ShapleyValuator
+from skdvl import DataPruner, ShapleyValuator, make_pipeline
 from skdvl.stopping import MaxRounds, MaxTime
 from skdvl.utilities import Utility
 from skdvl.workers import WorkerKilled, ordered_map, ordered_stream
@@ -214,7 +215,7 @@ def test_every_exception_comes_back_as_words(backend, name):
 # ---------------------------------------------------------------------- time, and interruption
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
 def test_time_ends_within_a_block(backend):
     """A round takes 21 coalitions of 0.1 s; time is up long before."""
     with joblib.parallel_config(backend=backend, n_jobs=2):
@@ -432,6 +433,21 @@ def nested(n_jobs, i):
 def test_nested_calls_run_in_the_worker_itself():
     for own, inner in ordered_map(nested, [(i,) for i in range(4)], shared=(2,), n_jobs=2):
         assert set(inner) == {own}
+
+
+def test_a_search_may_nest_them(medium):
+    X, y = medium[:2]
+
+    def search(outer, inner):
+        valuator = ShapleyValuator(
+            GaussianNB(), stopping=MaxRounds(1), cv=2, random_state=0, n_jobs=inner
+        )
+        pipeline = make_pipeline(DataPruner(valuator), GaussianNB())
+        grid = {"datapruner__quantile": [0.1, 0.4]}
+        return GridSearchCV(pipeline, grid, cv=2, n_jobs=outer).fit(X, y).cv_results_
+
+    alone, spread = search(1, 1), search(2, 2)
+    np.testing.assert_array_equal(spread["mean_test_score"], alone["mean_test_score"])
 
 
 def test_data_frames_and_classes_of_a_script_travel(tmp_path):

@@ -71,14 +71,15 @@ n_jobs : int or None, default=None
 random_state : int, RandomState instance or None, default=None
     Seeds the draws, and every random state of the estimator that is not an integer.
 verbose : int, default=0
-    Print a line every few seconds.
+    Print a line every few seconds: completion, rounds, scored coalitions, rate and time left.
+    With scikit-learn 1.9 or newer, `set_callbacks` shows rounds as progress bars.
 memory : str, joblib.Memory or None, default=None
     Where whole results are kept, as in scikit-learn's Pipeline: a fit with the same data and
     parameters is not computed again. Not used with `warm_start`.
 checkpoint : str, path-like or None, default=None
-    File that the state of the fit is written to between rounds, at most every few seconds, at
-    the end, and when it is interrupted. The same call goes on from it. A file of another
-    computation is refused, also that of another fold in a grid search.
+    File that the state of the fit is written to every few seconds, at the end, and when it is
+    interrupted. The same call goes on from it. A file of another computation is refused, also
+    that of another fold in a grid search.
 
 Attributes
 ----------
