@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    "_version callbacks checkpoint coalitions neighbors semivalues run stopping truncation".split()
-    + ["workers", "parcel", "ray_backend"],
+    "_version callbacks checkpoint coalitions identity neighbors parcel ray_backend run".split()
+    + "semivalues stopping truncation workers".split(),
     ["samplers", "strategies", "utilities", "evaluation"],
     ["engine", "games"],
     ["valuators"],
@@ -16,8 +16,9 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PACKAGE = Path(__file__).parent.parent / "skdvl"
-# Neighbours on the ground floor: a run is stored by checkpoint, and workers are sent parcels.
-NEIGHBOURS = {("run", "checkpoint"), ("workers", "parcel")}
+# Neighbours on the ground floor: a run is stored by checkpoint, workers are sent parcels, and the
+# version is a part of what things are.
+NEIGHBOURS = {("run", "checkpoint"), ("workers", "parcel"), ("identity", "_version")}
 
 
 def imported_rooms(path, source):

@@ -1,5 +1,7 @@
 """Bad input: what came, what was expected, the way out; before anything expensive."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,9 +257,20 @@ def test_a_refused_fit_leaves_the_last_one():
     assert valuator.values_ is values
 
 
-def test_functions_without_a_name_and_checkpoints(tmp_path):
-    valuator = skdvl.ShapleyValuator(
-        GaussianNB(), scoring=lambda m, X, y: m.score(X, y), checkpoint=tmp_path / "run"
-    )
-    with pytest.raises(ValueError, match="importable module"):
-        valuator.fit(X, Y)
+def test_checkpoints_tell_functions_without_a_name_by_their_code(tmp_path):
+    path = tmp_path / "run"
+
+    def valuator(scoring, estimator=None):
+        return skdvl.ShapleyValuator(
+            estimator or GaussianNB(), scoring=scoring, stopping=MaxRounds(1), cv=2,
+            random_state=0, checkpoint=path,
+        )  # fmt: skip
+
+    first = valuator(lambda m, X, y: m.score(X, y)).fit(X, Y)
+    again = valuator(lambda m, X, y: m.score(X, y)).fit(X, Y)
+    np.testing.assert_array_equal(first.values_, again.values_)
+    with pytest.raises(ValueError, match="belongs to another computation"):
+        valuator(lambda m, X, y: 2 * m.score(X, y)).fit(X, Y)
+    lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"The scorer's lock is a _thread\.lock"):
+        valuator(lambda m, X, y: m.score(X, y) * lock.locked()).fit(X, Y)

@@ -19,6 +19,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_memory
 
 from ..callbacks import RoundCallbacks, with_callbacks
+from ..identity import digest
 from ..run import Run
 from ..utilities import Utility
 from .base import BaseValuator
@@ -284,9 +285,12 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         plays = np.isin(np.arange(n_players), np.concatenate(players))
         begun = self._resume(keeper, strategies, plays, plan.rules.stopping.window)
         memory = check_memory(None if self.warm_start else self.memory)
-        solve = memory.cache(play, ignore=["keeper", "n_jobs"])
+        identity = None
+        if fingerprint is not None:
+            identity = digest((fingerprint, plan.rules.stopping, vars(begun))).hex()
+        parts = problem, plan.rules, strategies, players, begun, keeper, self.n_jobs
         try:
-            return solve(problem, plan.rules, strategies, players, begun, keeper, self.n_jobs)
+            return memory.cache(_play, ignore=["parts"])(identity, parts)
         finally:  # an interrupted fit can go on too
             self._continues = (fingerprint, keeper.last) if self.warm_start else None
 
@@ -346,6 +350,11 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _play(identity, parts):
+    """Play, or recall what was played under the same identity."""
+    return play(*parts)
 
 
 def _scorer_of(estimator, name):

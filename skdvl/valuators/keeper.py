@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 from time import monotonic
 
-import joblib
 import numpy as np
 import scipy
 import sklearn
 
 from .._version import __version__
+from ..identity import Unidentified, digest
 from ..run import Run
 
 _SECONDS = 2.0  # between two saves, and between two lines
@@ -25,13 +25,16 @@ def identify(problem, plan, random_state):
     versions = [__version__, *(module.__version__ for module in (sklearn, np, scipy))]
     given = {name: part for name, part in vars(problem).items() if name not in _derived(problem)}
     parts = given | {
-        "kind of problem": f"{type(problem).__module__}.{type(problem).__qualname__}",
+        "kind of problem": type(problem),
         "semivalue": plan.semivalue,
-        "strategy": f"{plan.strategy.__module__}.{plan.strategy.__qualname__}",
+        "strategy": plan.strategy,
         "sampler": rules.sampler,
         "truncation": rules.truncation,
+        "seed": seed,
+        "versions": versions,
     }
-    return joblib.hash(([_identify(name, part) for name, part in parts.items()], seed, versions))
+    told = [(name, _identify(name, part)) for name, part in sorted(parts.items())]
+    return digest(told).hex()
 
 
 def _derived(problem):
@@ -41,12 +44,11 @@ def _derived(problem):
 
 def _identify(name, part):
     try:
-        return name, joblib.hash(part)
-    except Exception as error:
+        return digest(part, f"The {name}")
+    except Unidentified as error:
         raise ValueError(
-            f"The {name} cannot be told from others, which checkpoint, warm_start and memory need: "
-            f"{type(error).__name__}. A lambda or a function inside a function has no name; define "
-            "it in an importable module."
+            f"{error}. checkpoint and warm_start have to tell it from others, to go on with the "
+            "right computation: leave both out, or keep such parts out of what a value depends on."
         ) from error
 
 
