@@ -63,7 +63,7 @@ class Rules:
         return min(drawn, self.stopping.round_limit)
 
 
-def run_rounds(games, rules, run: Run, *, n_jobs=None):
+def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
     """Yield the run after every round, and now and then amid one, until it is complete.
 
     Round t of game g draws from a generator seeded by (seed, t, g) alone, so a run that goes
@@ -80,6 +80,7 @@ def run_rounds(games, rules, run: Run, *, n_jobs=None):
         _draw_rounds(games, rules, run),
         begun=run.begun,
         truncation=rules.truncation,
+        recall=recall,
         n_jobs=n_jobs,
         goes_on=lambda: perf_counter() - began < limit,
     )

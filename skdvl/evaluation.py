@@ -8,13 +8,32 @@ scores have the same bits everywhere.
 from collections import deque
 from contextlib import closing
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
 from .coalitions import Walks, draws_per_round
-from .workers import WorkerKilled, kills, ordered_stream
+from .workers import Ready, WorkerKilled, kills, ordered_stream
 
 _SECONDS = 0.5  # at most, between two looks at a round that is under way
+
+
+class Part(NamedTuple):
+    """The scores of a block.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (B, c)
+    is_scored : ndarray of bool of shape (B, c)
+        Not so for coalitions whose score the utility knew beforehand, and behind the end of a
+        truncated walk.
+    failures : dict of int to str
+        Places of the coalitions that could not be fitted, and a sentence for each.
+    """
+
+    scores: np.ndarray
+    is_scored: np.ndarray
+    failures: dict
 
 
 class ScoredRound:
@@ -46,14 +65,14 @@ class ScoredRound:
         self.n_back, self.n_evaluations, self.n_failed, _ = counters
         self.failure = ""
 
-    def add(self, scores, n_evaluations, failures):
-        """Put the next block behind those that are there."""
-        self._parts.append(scores.ravel())
+    def add(self, part):
+        """Put a `Part`, the next block, behind those that are there."""
+        self._parts.append(part.scores.ravel())
         self.n_back += 1
-        self.n_evaluations += n_evaluations
-        self.n_failed += len(failures)
-        if failures and not self.failure:
-            self.failure = failures[0]
+        self.n_evaluations += int(np.count_nonzero(part.is_scored))
+        self.n_failed += len(part.failures)
+        if part.failures and not self.failure:
+            self.failure = next(iter(part.failures.values()))
 
     def is_whole(self):
         """Whether all blocks are back."""
@@ -73,7 +92,9 @@ class ScoredRound:
         return [part.reshape(shape) for part, shape in zip(flat, shapes, strict=True)]
 
 
-def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None, goes_on=None):
+def score_rounds(
+    utilities, rounds, *, begun=None, truncation=None, recall=None, n_jobs=None, goes_on=None
+):
     """Score every coalition that some walks meet, round after round.
 
     Workers may be busy with a round ahead of the one that is yielded.
@@ -87,6 +108,9 @@ def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None,
         What the first round told when it was given up, to go on from there.
     truncation : skdvl.truncation.Truncation or None, default=None
         Where it ends a walk, the rest of the walk repeats the last score.
+    recall : skdvl.caching.Recall or None, default=None
+        What is known already. A block is recalled whole or scored whole: with fewer coalitions,
+        matrix products might end in other bits.
     n_jobs : int or None, default=None
     goes_on : callable or None, default=None
         Asked after each block; where it says no, the round that is begun is given up.
@@ -96,6 +120,7 @@ def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None,
     scored : ScoredRound
         Each round when it is whole, and now and then before that.
     """
+    rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
     waiting, begun = deque(), begun or {}
 
     def chapters():
@@ -107,16 +132,19 @@ def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None,
                 for block in _blocks(utilities[g], walks, truncation is not None)
             ]
             scored, begun = ScoredRound(batches, len(blocks), begun), {}
-            waiting.append(scored)
-            yield blocks[scored.n_back :]
+            todo = blocks[scored.n_back :]
+            waiting.append((scored, iter(todo)))
+            yield todo if recall is None else _with_recalled(recall, utilities, rules, todo)
 
-    rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
     shared, told = (utilities, rules), perf_counter()
     with closing(ordered_stream(score_block, chapters(), shared=shared, n_jobs=n_jobs)) as results:
         try:
-            for part in results:
-                scored = waiting[0]
-                scored.add(*part)
+            for part, is_new in results:
+                scored, blocks = waiting[0]
+                block = next(blocks)
+                if recall is not None and is_new:
+                    _keep(recall, block, part)
+                scored.add(part)
                 if scored.is_whole():
                     waiting.popleft()
                 stops = goes_on is not None and not goes_on()
@@ -127,6 +155,32 @@ def score_rounds(utilities, rounds, *, begun=None, truncation=None, n_jobs=None,
                     return
         except WorkerKilled as error:
             raise RuntimeError(_what_kills(error.task, utilities)) from error
+
+
+def _with_recalled(recall, utilities, rules, blocks):
+    """Yield blocks, or their scores where all are known."""
+    for block in blocks:
+        g, walks, first, last = block
+        masks = walks.masks(first, last)
+        flat = masks.reshape(-1, walks.n_players)
+        given = np.isin(walks.sizes[:, first:last], utilities[g].known_sizes).ravel()
+        scores = np.empty(len(flat))
+        scores[~given] = recall.scores(g, flat[~given])
+        if given.any():
+            scores[given] = utilities[g].evaluate(flat[given]).scores
+        known = scores.reshape(masks.shape[:2])
+        steps = ((known[:, j : j + 1], {}) for j in range(known.shape[1]))
+        part = _assemble(steps, utilities[g], rules[g], walks, first, last)
+        yield block if np.isnan(part.scores).any() else Ready((part, False))
+
+
+def _keep(recall, block, part):
+    """Keep what was scored, but for failures: they may have come from a full disk."""
+    g, walks, first, last = block
+    sure = part.is_scored.copy()
+    sure.flat[list(part.failures)] = False
+    if sure.any():
+        recall.keep(g, walks.masks(first, last)[sure], part.scores[sure])
 
 
 def _what_kills(task, utilities):
@@ -180,33 +234,41 @@ def score_block(utilities, rules, g, walks, first, last):
 
     Returns
     -------
-    scores : ndarray of shape (B, last - first)
-    n_evaluations : int
-    failures : list of str
+    part : Part
+    is_new : True
     """
     utility, rule = utilities[g], rules[g]
+    pieces = _pieces(utility, walks, first, last, 1 if rule else last - first)
+    return _assemble(pieces, utility, rule, walks, first, last), True
+
+
+def _assemble(pieces, utility, rule, walks, first, last):
+    """Put the scores of consecutive steps together, as far as the rule lets walks go."""
     scores = np.empty((len(walks), last - first))
     n_real = np.full(len(walks), last - first)
-    failures, done = [], 0
-    for piece, words in _pieces(utility, walks, first, last, 1 if rule else last - first):
+    failures, done = {}, 0
+    for piece, failed in pieces:
         since, done = done, done + piece.shape[1]
         going = n_real > since
         scores[going, since:done] = piece[going]
-        failures += words
+        for place, words in failed.items():
+            walk, step = divmod(place, piece.shape[1])
+            if going[walk]:
+                failures[walk * scores.shape[1] + since + step] = words
         if rule is not None:
             _truncate(scores, n_real, since, done, rule)
             if (n_real <= done).all():
                 break
     real = np.arange(last - first) < n_real[:, None]
     real &= ~np.isin(walks.sizes[:, first:last], utility.known_sizes)
-    return scores, int(np.count_nonzero(real)), failures
+    return Part(scores, real, failures)
 
 
 def _pieces(utility, walks, first, last, n_steps):
     """Yield scores of the next few steps of all walks in lockstep, and failures."""
     if utility.walk is not None:
         for piece in utility.walk(walks.start, walks.order):
-            yield piece, []
+            yield piece, {}
         return
     for step in range(first, last, n_steps):
         masks = walks.masks(step, min(step + n_steps, last))

@@ -13,8 +13,9 @@ import warnings
 from collections import deque
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
 from time import perf_counter, sleep
+from typing import NamedTuple
 from uuid import uuid4
 
 from joblib import effective_n_jobs
@@ -33,6 +34,17 @@ _PROCESS = uuid4().hex  # with the process id, tells this process from its worke
 
 _settled_process = None
 _pinned_thread = threading.local()
+
+
+class Ready(NamedTuple):
+    """Stands for a task whose result is known already.
+
+    Attributes
+    ----------
+    result : object
+    """
+
+    result: object
 
 
 class WorkerKilled(RuntimeError):
@@ -87,8 +99,9 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     function : callable
         Called as ``function(*shared, *task)``; importable in a worker.
     chapters : iterable of iterables of tuple
-        Tasks. A chapter is begun before all results of the last one are there only if tasks are
-        short: the caller may not want it any more.
+        Tasks, or `Ready` results that take their turn among them. A chapter is begun before all
+        results of the last one are there only if tasks are short: the caller may not want it any
+        more.
     shared : tuple, default=()
         What every task needs, such as data. It travels to each worker once.
     n_jobs : int or None, default=None
@@ -112,23 +125,32 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     if n_jobs == 1:
         for chapter in chapters:
             for task in chapter:
-                yield _opened(_attempt(_here(), function, shared, task))
+                if isinstance(task, Ready):
+                    yield task.result
+                else:
+                    yield _opened(_attempt(_here(), function, shared, task))
         return
     call = _one_call if backend.supports_return_generator else _turns
     line, breaks = _Line(chapters, ahead=call is _one_call), 0
     with carried(shared, backend) as parcel:
         while not line.is_over():
             n_done = line.n_done
+            portions = line.portions()
+            first = next(portions, None)
+            yield from line.ready()
+            if first is None:
+                continue
             try:
-                yield from call(function, parcel, line, n_jobs)
+                yield from call(function, parcel, line, chain([first], portions), n_jobs)
             except BrokenExecutor:  # a worker was killed; what did not come back runs again
                 breaks = 1 if line.n_done > n_done else breaks + 1
                 if breaks == _BREAKS:
+                    yield from line.ready()
                     yield _one_alone(function, parcel, line)
                     breaks = 0
 
 
-def _one_call(function, parcel, line, n_jobs):
+def _one_call(function, parcel, line, portions, n_jobs):
     """Yield results of one `Parallel`, until it breaks or the line has to wait.
 
     A new one for each call: loky keeps its workers alive anyway, and one that is used again
@@ -138,7 +160,8 @@ def _one_call(function, parcel, line, n_jobs):
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch=n_jobs + spare
     )
-    portions = line.portions() if line.is_measured() else islice(line.portions(), n_jobs)
+    if not line.is_measured():
+        portions = islice(portions, n_jobs)
     outcomes = parallel(
         delayed(_attempt_all)(_here(), function, parcel, number, tasks)
         for number, tasks in portions
@@ -147,6 +170,7 @@ def _one_call(function, parcel, line, n_jobs):
         for back in outcomes:
             for outcome in line.cross_off(*back):
                 yield _opened(outcome)
+                yield from line.ready()
     except BrokenExecutor:
         raise
     except BaseException as error:  # the caller has enough, or a task failed
@@ -159,21 +183,25 @@ def _one_call(function, parcel, line, n_jobs):
         raise
 
 
-def _turns(function, parcel, line, n_jobs):
+def _turns(function, parcel, line, portions, n_jobs):
     """Yield results from a backend that gives those of a call all at once.
 
     Its workers live as long as the `Parallel`, so there is one for the whole stream.
     """
     with Parallel(n_jobs=n_jobs, batch_size=1) as parallel:
-        while not line.is_over():
+        while True:
             each = _TURN if line.is_fast() else 1
-            portions = [
+            calls = [
                 delayed(_attempt_all)(_here(), function, parcel, number, tasks)
-                for number, tasks in islice(line.portions(), each * n_jobs)
+                for number, tasks in islice(portions, each * n_jobs)
             ]
-            for back in parallel(portions):
+            if not calls:
+                return
+            for back in parallel(calls):
                 for outcome in line.cross_off(*back):
                     yield _opened(outcome)
+                    yield from line.ready()
+            portions = line.portions()
 
 
 def _one_alone(function, parcel, line):
@@ -215,6 +243,7 @@ class _Line:
         self._out = deque()  # (number, task), drawn and not back
         self._lost = deque()  # those of them that have to be sent again
         self._n_drawn = self.n_done = 0
+        self._is_work = False  # whether any task of the chapter has to be sent
         self._seconds = None  # that a task takes
         self._ahead = ahead  # whether to begin a chapter before the last one is back
         self._over, self._error = False, None
@@ -242,14 +271,22 @@ class _Line:
         """Return the number and the task that should come back next."""
         return self._out[0]
 
+    def ready(self):
+        """Yield the results that are known and have their turn."""
+        while self._out and isinstance(self._out[0][1], Ready):
+            yield self._out.popleft()[1].result
+
     def portions(self):
         """Yield (number of the first, tasks), each portion worth sending."""
-        self._lost = deque(self._out)
+        self._lost = deque(one for one in self._out if not isinstance(one[1], Ready))
         while portion := list(self._portion()):
             yield portion[0][0], [task for _, task in portion]
 
     def cross_off(self, number, outcomes, seconds):
-        """Yield what came back, in order; fail on what should not have come."""
+        """Yield what came back, in order; fail on what should not have come.
+
+        Between two of them, whatever is `ready` has its turn.
+        """
         each = seconds / len(outcomes)
         self._seconds = each if self._seconds is None else (self._seconds + each) / 2
         for i, outcome in enumerate(outcomes):
@@ -277,9 +314,9 @@ class _Line:
             try:
                 task = next(self._new, None)
                 if task is None:
-                    if self._out and not (self._ahead and self.is_fast()):
+                    if self._out and not (self._ahead and self.is_fast() and self._is_work):
                         return  # until all of this chapter are back
-                    self._new = iter(next(self._chapters))
+                    self._new, self._is_work = iter(next(self._chapters)), False
                     continue
             except StopIteration:
                 self._over = True
@@ -287,8 +324,12 @@ class _Line:
             except BaseException as error:  # would be lost in a thread of Parallel's
                 self._over, self._error = True, error
                 return
+            if isinstance(task, Ready):
+                self._out.append((None, task))
+                continue
             self._out.append((self._n_drawn, task))
             self._n_drawn += 1
+            self._is_work = True
             yield self._out[-1]
 
 

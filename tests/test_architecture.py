@@ -9,7 +9,7 @@ import pytest
 FLOORS = [
     "_version callbacks checkpoint coalitions identity neighbors parcel ray_backend run".split()
     + "semivalues stopping truncation workers".split(),
-    ["samplers", "strategies", "utilities", "evaluation"],
+    ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],
     ["valuators"],
     ["pruning", "pipeline", "testing"],

@@ -12,12 +12,12 @@ class Scored(NamedTuple):
     Attributes
     ----------
     scores : ndarray of shape (m,)
-    failures : list of str
-        One sentence for each coalition that could not be fitted.
+    failures : dict of int to str
+        Places of the coalitions that could not be fitted, and a sentence for each.
     """
 
     scores: np.ndarray
-    failures: list
+    failures: dict
 
 
 class Utility(ABC):
@@ -103,7 +103,7 @@ class Utility(ABC):
                 f"{type(self).__name__} returned {scores[odd]} for a coalition of "
                 f"{np.count_nonzero(masks[odd])} players; expected a finite number."
             )
-        return Scored(scores, [])
+        return Scored(scores, {})
 
     def bind(self):
         """Do once what has to come before any score; called at the beginning of a fit.
@@ -114,6 +114,12 @@ class Utility(ABC):
             The estimator fitted on all rows, where there is one.
         """
         return None
+
+    @property
+    def ingredients(self):
+        """All that a score depends on but the coalition, as a dict."""
+        given = {name: part for name, part in vars(self).items() if name not in self.derived}
+        return {"kind": type(self)} | given
 
     @property
     def full_score(self):

@@ -38,11 +38,20 @@ class GroupedUtility(Utility):
             self.utility.evaluate(masks[first : first + step, self.player_of_row])
             for first in range(0, len(masks), step)
         ]
-        failures = [words for piece in pieces for words in piece.failures]
+        failures = {
+            i * step + j: words
+            for i, piece in enumerate(pieces)
+            for j, words in piece.failures.items()
+        }
         return Scored(np.concatenate([piece.scores for piece in pieces]), failures)
 
     def bind(self):
         return self.utility.bind()
+
+    @property
+    def ingredients(self):
+        rows = self.utility.ingredients
+        return {"kind": type(self), "player_of_row": self.player_of_row, "utility": rows}
 
     @property
     def full_score(self):

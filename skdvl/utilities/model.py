@@ -123,7 +123,7 @@ class ModelUtility(Utility):
             )
         if self._full_score is None:
             self.bind()
-        scores, failures = np.empty(len(masks)), []
+        scores, failures = np.empty(len(masks)), {}
         finite = sklearn.get_config()["assume_finite"]
         # The fit on all rows has validated the parameters, and found the input finite.
         with sklearn.config_context(
@@ -136,7 +136,7 @@ class ModelUtility(Utility):
                 except MemoryError:  # a machine's limit is no property of the coalition
                     raise
                 except Exception as error:
-                    scores[j] = self._failed(rows, error, failures)
+                    scores[j], failures[j] = self._failed(rows, error)
         return Scored(scores, failures)
 
     def _score(self, rows, finite):
@@ -167,16 +167,16 @@ class ModelUtility(Utility):
             )
         return float(score)
 
-    def _failed(self, rows, error, failures):
-        """Return the score of a coalition that could not be fitted, and write down why."""
+    def _failed(self, rows, error):
+        """Return the score of a coalition that could not be fitted, and why."""
         words = (
             f"{type(self.estimator).__name__} failed on a coalition of {len(rows)} of "
             f"{self.n_players} rows: {type(error).__name__}: {error}"
         )
         if self.error_score == "raise":
             raise RuntimeError(words) from error
-        failures.append(words)
-        return self.empty_score if self.error_score == "auto" else float(self.error_score)
+        score = self.empty_score if self.error_score == "auto" else float(self.error_score)
+        return score, words
 
     @cached_property
     def _is_plain(self):

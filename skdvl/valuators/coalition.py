@@ -18,6 +18,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_memory
 
+from ..caching import shared_memory
 from ..callbacks import RoundCallbacks, with_callbacks
 from ..identity import digest
 from ..run import Run
@@ -72,6 +73,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         strategy="auto",
         error_score="auto",
         empty_score="dummy",
+        cache=None,
         store_history=False,
         warm_start=False,
         n_jobs=None,
@@ -89,6 +91,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.strategy = strategy
         self.error_score = error_score
         self.empty_score = empty_score
+        self.cache = cache
         self.store_history = store_history
         self.warm_start = warm_start
         self.n_jobs = n_jobs
@@ -288,7 +291,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         identity = None
         if fingerprint is not None:
             identity = digest((fingerprint, plan.rules.stopping, vars(begun))).hex()
-        parts = problem, plan.rules, strategies, players, begun, keeper, self.n_jobs
+        cache = shared_memory() if self.cache == "memory" else self.cache
+        parts = problem, plan.rules, strategies, players, begun, keeper, cache, self.n_jobs
         try:
             return memory.cache(_play, ignore=["parts"])(identity, parts)
         finally:  # an interrupted fit can go on too

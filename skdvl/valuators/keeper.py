@@ -23,9 +23,8 @@ def identify(problem, plan, random_state):
     seed = random_state if isinstance(random_state, (int, np.integer)) else None
     rules = plan.rules
     versions = [__version__, *(module.__version__ for module in (sklearn, np, scipy))]
-    given = {name: part for name, part in vars(problem).items() if name not in _derived(problem)}
-    parts = given | {
-        "kind of problem": type(problem),
+    parts = getattr(problem, "ingredients", None) or vars(problem)
+    parts = parts | {
         "semivalue": plan.semivalue,
         "strategy": plan.strategy,
         "sampler": rules.sampler,
@@ -35,11 +34,6 @@ def identify(problem, plan, random_state):
     }
     told = [(name, _identify(name, part)) for name, part in sorted(parts.items())]
     return digest(told).hex()
-
-
-def _derived(problem):
-    """Names of what a utility finds out once it is bound; a plain problem finds out nothing."""
-    return getattr(problem, "derived", ())
 
 
 def _identify(name, part):

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from ..caching import make_recall
 from ..engine import Game, run_rounds
 from ..utilities import GroupedUtility, ModelUtility, Utility
 from ..workers import pinned_threads, quiet
@@ -109,7 +110,7 @@ class Problem:
         return GroupedUtility(utility, player_of_row)
 
 
-def play(problem, rules, strategies, players, begun, keeper, n_jobs):
+def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
     """Bind the utilities, then play round after round.
 
     Parameters
@@ -120,6 +121,7 @@ def play(problem, rules, strategies, players, begun, keeper, n_jobs):
     players : list of ndarray of int
     begun : skdvl.run.Run
     keeper : Keeper
+    cache : Cache or None
     n_jobs : int or None
 
     Returns
@@ -137,7 +139,8 @@ def play(problem, rules, strategies, players, begun, keeper, n_jobs):
         else:
             model, utilities = problem.bind(begun.seed)
         games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
-        rounds = run_rounds(games, rules, begun, n_jobs=n_jobs)
+        recall = make_recall(cache, utilities)
+        rounds = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
         try:
             with quiet(), closing(rounds):  # the fit on all rows has said what there is to say
                 for run in rounds:

@@ -1,0 +1,92 @@
+"""Keys of coalitions: what a utility is, and who is in."""
+
+import hashlib
+import warnings
+
+import numpy as np
+import scipy
+import sklearn
+
+from .._version import __version__
+from ..identity import Unidentified, digest
+
+FORMAT = 1
+_KEY = 16  # bytes
+
+
+class Recall:
+    """The scores of some utilities that a cache knows.
+
+    Parameters
+    ----------
+    cache : Cache
+    utilities : list of skdvl.utilities.Utility
+        Bound already.
+    """
+
+    def __init__(self, cache, utilities):
+        self._cache = cache
+        self._contexts = [_context(utility) for utility in utilities]
+
+    def scores(self, g, masks):
+        """Return the scores of coalitions, NaN where none is known.
+
+        Parameters
+        ----------
+        g : int
+            Number of the utility.
+        masks : ndarray of bool of shape (m, n_players)
+
+        Returns
+        -------
+        scores : ndarray of shape (m,)
+        """
+        keys = self._keys(g, masks)
+        known = self._cache.get_many(keys)
+        return np.array([known.get(key, np.nan) for key in keys])
+
+    def keep(self, g, masks, scores):
+        """Keep the scores of coalitions."""
+        self._cache.put_many(dict(zip(self._keys(g, masks), scores.tolist(), strict=True)))
+
+    def _keys(self, g, masks):
+        packed, width = np.packbits(masks, axis=1), -(-masks.shape[1] // 8)
+        blank, raw = hashlib.blake2b(self._contexts[g], digest_size=_KEY), packed.tobytes()
+        keys = []
+        for first in range(0, len(raw), width):
+            key = blank.copy()
+            key.update(raw[first : first + width])
+            keys.append(key.digest())
+        return keys
+
+
+def make_recall(cache, utilities):
+    """Return a `Recall`, or None if some utility cannot be told from others, with a warning.
+
+    Parameters
+    ----------
+    cache : Cache or None
+    utilities : list of skdvl.utilities.Utility
+
+    Returns
+    -------
+    recall : Recall or None
+    """
+    if cache is None:
+        return None
+    try:
+        return Recall(cache, utilities)
+    except Unidentified as error:
+        warnings.warn(
+            f"{error}. The cache is left out: it could not tell these scores from others.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _context(utility):
+    """Digest of all that a score depends on but the coalition."""
+    versions = [module.__version__ for module in (sklearn, np, scipy)]
+    parts = {name: digest(part, f"The {name}") for name, part in utility.ingredients.items()}
+    return digest((FORMAT, __version__, versions, parts))

@@ -1,0 +1,369 @@
+"""Caches: the same values with and without, nothing computed twice, nothing wrong ever returned."""
+
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+
+import skdvl
+from skdvl.caching import MemoryCache, shared_memory
+from skdvl.caching.recall import Recall
+from skdvl.samplers import (
+    CoalitionSampler,
+    ExhaustiveSampler,
+    PairedSampler,
+    PermutationSampler,
+    StratifiedSampler,
+)
+from skdvl.semivalues import Banzhaf, BetaShapley
+from skdvl.stopping import MaxEvaluations, MaxRounds
+from skdvl.testing import SmallGame
+from skdvl.truncation import RelativeTruncation
+from skdvl.utilities import ModelUtility, Utility
+
+FITS = {
+    "permutations": {},
+    "antithetic": {"sampler": PermutationSampler(antithetic=True)},
+    "truncated": {"truncation": RelativeTruncation(rtol=0.02)},
+    "stratified": {"sampler": StratifiedSampler("harmonic")},
+    "paired": {"semivalue": Banzhaf(), "sampler": PairedSampler()},
+    "coalitions": {"semivalue": Banzhaf(), "sampler": CoalitionSampler()},
+    "folds": {"cv": 3},
+}
+
+
+class Counted(Utility):
+    """A game of 9 players that counts its calls, in this process."""
+
+    n_players, block_size = 9, 16
+    derived = ("n_scored",)
+
+    def __init__(self):
+        self.n_scored = 0
+
+    def __call__(self, masks):
+        self.n_scored += len(masks)
+        return np.sqrt(masks @ np.arange(1.0, 10.0))
+
+
+def _same(a, b):
+    for name in ("values_", "stderr_", "counts_"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert (a.n_rounds_, a.n_evaluations_) == (b.n_rounds_, b.n_evaluations_)
+
+
+# ---------------------------------------------------------------------- fits
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+@pytest.mark.parametrize("case", FITS)
+def test_off_cold_and_warm_give_the_same_bits(case, n_jobs, medium):
+    X, y, X_val, y_val, _ = medium
+    where = {} if case == "folds" else {"X_val": X_val, "y_val": y_val}
+    cache = MemoryCache()
+    settings = {"stopping": MaxRounds(3), "random_state": 0, "n_jobs": n_jobs} | FITS[case]
+    off = skdvl.SemivalueValuator(GaussianNB(), **settings).fit(X, y, **where)
+    cold = skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings).fit(X, y, **where)
+    _same(off, cold)
+    cache.stats.clear()
+    _same(off, skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings).fit(X, y, **where))
+    assert cache.stats.sets == 0 and cache.stats.hits > 0
+
+
+def test_a_warm_fit_scores_nothing_and_ends_by_its_rule():
+    cache, utility = MemoryCache(), Counted()
+    settings = {"random_state": 0, "cache": cache, "stopping": MaxEvaluations(500)}
+    cold = skdvl.ShapleyValuator(sampler=PermutationSampler(), **settings).fit_utility(utility)
+    assert utility.n_scored > 0
+    for n_jobs in (1, 2):
+        fresh = Counted()
+        warm = skdvl.ShapleyValuator(sampler=PermutationSampler(), n_jobs=n_jobs, **settings)
+        _same(cold, warm.fit_utility(fresh))
+        assert fresh.n_scored == 0
+
+
+def test_other_samplers_and_semivalues_use_what_is_known():
+    cache = MemoryCache()
+    exact = skdvl.ShapleyValuator(sampler=ExhaustiveSampler(), cache=cache)
+    exact.fit_utility(Counted())
+    for params in FITS.values():
+        for semivalue in (Banzhaf(), BetaShapley(4, 1)):
+            utility = Counted()
+            settings = {"stopping": MaxRounds(2), "random_state": 0, "cache": cache} | params
+            settings |= {"semivalue": semivalue, "sampler": settings.get("sampler", "auto")}
+            settings["truncation"] = None
+            skdvl.SemivalueValuator(**settings).fit_utility(utility)
+            assert utility.n_scored == 0
+
+
+def test_a_long_fit_goes_on_from_a_half_known_one():
+    """Some blocks are known and others are not; they come in their order."""
+    for n_jobs in (1, 2):
+        cache = MemoryCache()
+        settings = {"random_state": 0, "sampler": PermutationSampler(), "n_jobs": n_jobs}
+        alone = skdvl.ShapleyValuator(stopping=MaxRounds(6), **settings).fit_utility(Counted())
+        settings["cache"] = cache
+        for seed, n_rounds in ((1, 2), (0, 3), (2, 1)):
+            settings["random_state"] = seed
+            skdvl.ShapleyValuator(stopping=MaxRounds(n_rounds), **settings).fit_utility(Counted())
+        settings["random_state"] = 0
+        _same(
+            alone, skdvl.ShapleyValuator(stopping=MaxRounds(6), **settings).fit_utility(Counted())
+        )
+
+
+class Picky(ClassifierMixin, BaseEstimator):
+    """Fails on some coalitions."""
+
+    def __init__(self, limit=3):
+        self.limit = limit
+
+    def fit(self, X, y):
+        if len(X) % self.limit == 0 and len(X) < 35:
+            raise OSError("disk full")
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.majority_ = self.classes_[counts.argmax()]
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.majority_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_failures_are_counted_again_and_never_kept(n_jobs, medium):
+    X, y, X_val, y_val, _ = medium
+    settings = {"stopping": MaxRounds(1), "random_state": 0, "n_jobs": n_jobs}
+    off = skdvl.ShapleyValuator(Picky(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    cache = MemoryCache()
+    for _ in range(2):
+        fitted = skdvl.ShapleyValuator(Picky(), cache=cache, **settings)
+        _same(off, fitted.fit(X, y, X_val=X_val, y_val=y_val))
+        assert fitted.n_failed_fits_ == off.n_failed_fits_ > 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"estimator": GaussianNB(var_smoothing=0.1)},
+        {"scoring": "balanced_accuracy"},
+        {"error_score": 0.0},
+        {"empty_score": 0.0},
+    ],
+    ids=str,
+)
+def test_nothing_is_shared_with_another_utility(other, medium):
+    X, y, X_val, y_val, _ = medium
+    cache = MemoryCache()
+    settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
+    skdvl.ShapleyValuator(cache=cache, **settings).fit(X, y, X_val=X_val, y_val=y_val)
+
+    def n_hits(X, y, X_val, y_val, **params):
+        cache.stats.clear()
+        skdvl.ShapleyValuator(cache=cache, **(settings | params)).fit(
+            X, y, X_val=X_val, y_val=y_val
+        )
+        return cache.stats.hits
+
+    assert n_hits(X, y, X_val, y_val) > 0
+    assert n_hits(X, y, X_val, y_val, **other) == 0
+    assert n_hits(X + 1e-9, y, X_val, y_val) == 0
+    assert n_hits(X, 1 - y, X_val, y_val) == 0
+    assert n_hits(X, y, X_val + 1e-9, y_val) == 0
+    assert n_hits(X, y, X_val, 1 - y_val) == 0
+    assert n_hits(np.asfortranarray(X), y.copy(), X_val, y_val) > 0
+
+
+def test_a_thousand_mutations_give_no_stale_hit(medium):
+    """Keys of one coalition under utilities that differ in one part each."""
+    X, y, X_val, y_val, _ = medium
+    rng = np.random.default_rng(0)
+    mask = np.ones((1, len(y)), dtype=bool)
+    mask[0, :5] = False
+
+    def key(X=X, y=y, X_val=X_val, y_val=y_val, scorer="accuracy", mask=mask, **params):
+        names = ("error_score", "empty_score", "fit_params", "score_params")
+        given = {name: params.pop(name) for name in names if name in params}
+        model = params.pop("model", LogisticRegression)(**params)
+        utility = ModelUtility(model, X, y, X_val, y_val, scorer, **given)
+        return Recall(MemoryCache(), [utility])._keys(0, mask)[0]
+
+    def touched(array):
+        array = array.copy()
+        place = tuple(rng.integers(size) for size in array.shape)
+        array[place] = 1 - array[place] if array.dtype.kind in "ib" else array[place] + rng.normal()
+        return array
+
+    weights = rng.uniform(size=len(y))
+    mutations = [
+        lambda: {"X": touched(X)},
+        lambda: {"y": touched(y)},
+        lambda: {"X_val": touched(X_val)},
+        lambda: {"y_val": touched(y_val)},
+        lambda: {"mask": touched(mask)},
+        lambda: {"X": X[:, rng.permutation(X.shape[1])]},
+        lambda: {"C": rng.uniform(1.1, 9)},
+        lambda: {"tol": rng.uniform(1e-9, 1e-5)},
+        lambda: {"class_weight": {0: rng.uniform(1, 2), 1: 1.0}},
+        lambda: {"max_iter": int(rng.integers(101, 9999))},
+        lambda: {"random_state": int(rng.integers(1, 9999))},
+        lambda: {"scorer": rng.choice(["f1", "roc_auc", "neg_log_loss", "balanced_accuracy"])},
+        lambda: {"error_score": rng.uniform()},
+        lambda: {"empty_score": rng.uniform()},
+        lambda: {"fit_params": {"sample_weight": touched(weights)}},
+        lambda: {"score_params": {"sample_weight": rng.uniform(size=len(y_val))}},
+        lambda: {"X": X.astype(np.float32), "C": rng.uniform(1, 2)},
+        lambda: {"model": KNeighborsClassifier, "n_neighbors": int(rng.integers(1, 50))},
+        lambda: {"solver": rng.choice(["newton-cg", "sag", "saga", "liblinear"])},
+        lambda: {"fit_intercept": False, "intercept_scaling": rng.uniform(1, 2)},
+    ]
+    whole = key()
+    assert all(key(**mutations[i % len(mutations)]()) != whole for i in range(1000))
+    forms = [
+        {}, {"X": np.asfortranarray(X)}, {"X": X.copy()}, {"X": X[::-1][::-1]}, {"C": 1},
+        {"C": np.float64(1)}, {"y": y.copy()}, {"mask": mask.copy()}, {"X_val": X_val.copy()},
+        {"mask": np.asfortranarray(mask)}, {"fit_params": {}},
+    ]  # fmt: skip
+    assert {key(**form) for form in forms} == {whole}
+
+
+def test_what_cannot_be_told_leaves_the_cache_out(medium):
+    X, y, X_val, y_val, _ = medium
+    lock, cache = threading.Lock(), MemoryCache()
+
+    def score(model, X, y):
+        return model.score(X, y) + lock.locked()
+
+    settings = {"scoring": score, "stopping": MaxRounds(1), "random_state": 0}
+    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+    with pytest.warns(UserWarning, match=r"The scorer's lock is a _thread\.lock.*left out"):
+        _same(off, valuator.fit(X, y, X_val=X_val, y_val=y_val))
+    assert len(cache) == 0
+
+
+def test_memory_is_shared_by_all_that_ask_for_it(medium):
+    X, y = medium[:2]
+    shared_memory().clear()
+    shared_memory().stats.clear()
+    valuator = skdvl.ShapleyValuator(
+        GaussianNB(), stopping=MaxRounds(1), cv=2, random_state=0, cache="memory"
+    )
+    search = GridSearchCV(
+        skdvl.make_pipeline(skdvl.DataPruner(valuator), GaussianNB()),
+        {"datapruner__quantile": [0.0, 0.1, 0.2]},
+        cv=2,
+    ).fit(X, y)
+    stats = shared_memory().stats
+    assert stats.hits >= 2 * stats.sets * 2 / 3 and search.best_score_ > 0
+    with pytest.raises(ValueError, match="'cache' parameter"):
+        skdvl.ShapleyValuator(GaussianNB(), cache="memroy").fit(X, y)
+
+
+def test_groups_have_keys_of_their_own():
+    cache, game = MemoryCache(), SmallGame(4)
+    skdvl.ShapleyValuator(cache=cache).fit_utility(game)
+    grouped = skdvl.utilities.GroupedUtility(SmallGame(4), [0, 0, 1, 1])
+    values = skdvl.ShapleyValuator(cache=cache).fit_utility(grouped).values_
+    np.testing.assert_array_equal(values, skdvl.ShapleyValuator().fit_utility(grouped).values_)
+
+
+# ---------------------------------------------------------------------- the cache itself
+
+
+def test_odd_records_are_missing():
+    rng = np.random.default_rng(0)
+    cache = MemoryCache()
+    keys = [bytes(rng.bytes(16)) for _ in range(50)]
+    scores = dict(zip(keys, rng.normal(size=50).tolist(), strict=True))
+    cache.put_many(scores)
+    assert cache.get_many(keys) == scores
+    good = dict(cache._kept)
+    for _ in range(2000):
+        key = keys[rng.integers(50)]
+        record = bytearray(good[key])
+        match rng.integers(5):
+            case 0:
+                record[rng.integers(16)] ^= 1 << rng.integers(8)
+            case 1:
+                del record[rng.integers(16) :]
+            case 2:
+                record = bytearray(good[keys[(keys.index(key) + 1) % 50]])  # of another key
+            case 3:
+                record += b"x"
+            case _:
+                record = bytearray(rng.bytes(16))
+        cache._kept[key] = bytes(record)
+        assert cache.get_many([key]) == {}
+        cache._kept[key] = good[key]
+    assert cache.stats.errors == 2000 and cache.get_many(keys) == scores
+    cache._kept[keys[0]] = pickle.dumps(0.5)
+    assert cache.get_many(keys[:1]) == {}
+
+
+def test_no_score_is_no_number():
+    cache = MemoryCache()
+    cache.put_many({b"a": np.nan, b"b": np.inf, b"c": -0.0, b"d": 5e-324})
+    assert cache.get_many([b"a", b"b", b"c", b"d"]) == {b"c": -0.0, b"d": 5e-324}
+
+
+def test_a_secret_tells_who_wrote():
+    class Signed(MemoryCache):
+        secret = "mine"
+
+    ours, theirs = Signed(), MemoryCache()
+    theirs.put_many({b"a": 1.0})
+    ours._kept = theirs._kept
+    assert ours.get_many([b"a"]) == {} and ours.stats.errors == 1
+    ours.put_many({b"a": 2.0})
+    assert ours.get_many([b"a"]) == {b"a": 2.0}
+
+
+def test_the_latest_used_stay():
+    cache = MemoryCache(max_size=10 * 256)
+    for i in range(30):
+        cache.put_many({bytes([i]): float(i)})
+        cache.get_many([b"\0"])
+    assert len(cache) == 10
+    assert set(cache.get_many([bytes([i]) for i in range(30)])) == {
+        b"\0", *(bytes([i]) for i in range(21, 30))
+    }  # fmt: skip
+    cache.clear()
+    assert len(cache) == 0
+    with pytest.raises(ValueError, match="max_size"):
+        MemoryCache(max_size=0).put_many({b"a": 1.0})
+
+
+def test_threads_may_share_it():
+    cache, wrong = MemoryCache(max_size=256 * 50), []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        for _ in range(300):
+            numbers = rng.integers(100, size=20).tolist()
+            keys = [bytes([i]) for i in numbers]
+            found = cache.get_many(keys)
+            wrong.extend(key for key, score in found.items() if score != key[0])
+            cache.put_many({key: float(key[0]) for key in keys})
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong and len(cache) <= 50
+
+
+def test_clones_share_it_and_it_does_not_travel():
+    cache = MemoryCache(max_size=10**6)
+    cache.put_many({b"a": 1.0})
+    valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache)
+    assert clone(valuator).cache is cache
+    travelled = pickle.loads(pickle.dumps(cache))
+    assert len(travelled) == 0 and travelled.max_size == 10**6 and len(cache) == 1
