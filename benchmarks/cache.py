@@ -1,0 +1,73 @@
+"""What a hit costs, for each cache, and what it saves a fit; beside pyDVL's cache.
+
+Run: python benchmarks/cache.py
+"""
+
+from time import perf_counter
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+
+from skdvl import BanzhafValuator, ShapleyValuator
+from skdvl.caching import MemoryCache
+from skdvl.caching.recall import Recall
+from skdvl.identity import digest
+from skdvl.stopping import MaxRounds
+from skdvl.testing import SmallGame
+
+BATCH = 64
+REPEATS = 5
+
+
+def best(function):
+    """Seconds of the fastest of some runs."""
+    times = []
+    for _ in range(REPEATS):
+        began = perf_counter()
+        function()
+        times.append(perf_counter() - began)
+    return min(times)
+
+
+def keys_and_hits():
+    """Microseconds per coalition: of making its key, and of looking it up."""
+    n_players, n_batches = 1000, 50
+    game = SmallGame(n_players)
+    rng = np.random.default_rng(0)
+    batches = [rng.random((BATCH, n_players)) < 0.5 for _ in range(n_batches)]
+    for cache in (MemoryCache(),):
+        recall = Recall(cache, [game])
+        for masks in batches:
+            recall.keep(0, masks, rng.random(BATCH))
+        made = best(lambda: [recall._keys(0, masks) for masks in batches])  # noqa: B023
+        hit = best(lambda: [recall.scores(0, masks) for masks in batches])  # noqa: B023
+        key, hit = (1e6 * seconds / n_batches / BATCH for seconds in (made, hit))
+        print(f"{type(cache).__name__:16} key {key:5.2f} us, hit {hit:5.2f} us (key included)")
+
+
+def fits():
+    """Seconds of a fit without a cache, with an empty one, and with a full one."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = (X - X.mean(0))[:150] / X.std(0), y[:150]
+    cache = MemoryCache()
+    settings = {"stopping": MaxRounds(4), "cv": 3, "random_state": 0}
+    for name, kept in (("without", None), ("cold", cache), ("warm", cache)):
+        valuator = ShapleyValuator(LogisticRegression(), cache=kept, **settings)
+        began = perf_counter()
+        valuator.fit(X, y)
+        print(f"Shapley, {name:8} {perf_counter() - began:7.2f} s")
+    cache.stats.clear()
+    BanzhafValuator(LogisticRegression(), cache=cache, **settings).fit(X, y)
+    print(f"Banzhaf afterwards: {cache.stats}")
+
+
+def main():
+    data = np.zeros(100 * 2**20 // 8)
+    print(f"100 MB digested in {best(lambda: digest(data)):.2f} s")
+    keys_and_hits()
+    fits()
+
+
+if __name__ == "__main__":
+    main()
