@@ -1,7 +1,14 @@
 """Caches: the same values with and without, nothing computed twice, nothing wrong ever returned."""
 
+import os
 import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +19,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 import skdvl
-from skdvl.caching import MemoryCache, shared_memory
+from skdvl.caching import DiskCache, MemoryCache, shared_memory
 from skdvl.caching.recall import Recall
 from skdvl.samplers import (
     CoalitionSampler,
@@ -367,3 +374,181 @@ def test_clones_share_it_and_it_does_not_travel():
     assert clone(valuator).cache is cache
     travelled = pickle.loads(pickle.dumps(cache))
     assert len(travelled) == 0 and travelled.max_size == 10**6 and len(cache) == 1
+
+
+# ---------------------------------------------------------------------- the disk
+
+
+def _filled(path, n=200, **params):
+    cache = DiskCache(path, **params)
+    scores = {bytes([i % 256, i // 256]) * 8: i / 7 for i in range(n)}
+    cache.put_many(scores)
+    return cache, scores
+
+
+def test_what_is_on_disk_is_there_for_others(tmp_path):
+    cache, scores = _filled(tmp_path / "kept")
+    assert cache.get_many(list(scores)) == scores
+    script = "import sys; from test_caching import _filled, DiskCache; "
+    script += "_, scores = _filled(sys.argv[2]); assert "
+    script += "DiskCache(sys.argv[1]).get_many(list(scores)) == scores"
+    _run(script, tmp_path / "kept", tmp_path / "other")
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
+    travelled = pickle.loads(pickle.dumps(cache))
+    assert travelled.get_many(list(scores)) == scores
+    cache.clear()
+    assert travelled.get_many(list(scores)) == {}
+
+
+def _run(script, *args, check=True):
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, args)], check=check, capture_output=True,
+        text=True, env=os.environ | {"PYTHONPATH": path}, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_in_another_run_is_warm(n_jobs, medium, tmp_path):
+    X, y, X_val, y_val, _ = medium
+    settings = {"stopping": MaxRounds(2), "random_state": 0, "n_jobs": n_jobs}
+    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    for warm in (False, True):
+        cache = DiskCache(tmp_path)
+        on = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+        _same(off, on.fit(X, y, X_val=X_val, y_val=y_val))
+        assert (cache.stats.sets == 0) == warm
+
+
+class Bomb:
+    """Says so when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_no_pickle_is_ever_loaded(tmp_path):
+    cache, scores = _filled(tmp_path / "kept")
+    bomb = pickle.dumps(Bomb(tmp_path / "bang"))
+    (tmp_path / "kept" / "bomb.val").write_bytes(bomb)
+    file = sqlite3.connect(tmp_path / "kept" / "cache.db")
+    with file:
+        rows = "UPDATE Cache SET mode = ?, value = ?, filename = ? WHERE rowid % 4 = ?"
+        planted = [(1, None), (4, None), (2, "bomb.val"), (4, "bomb.val")]
+        for place, (mode, name) in enumerate(planted):
+            file.execute(rows, (mode, bomb, name, place))
+        file.execute("UPDATE Cache SET raw = 0 WHERE rowid % 3 = 0")
+    file.close()
+    again = DiskCache(tmp_path / "kept")
+    assert again.get_many(list(scores)) == {}
+    cache.put_many(scores)
+    assert len(again.get_many(list(scores))) > len(scores) / 2
+    assert not (tmp_path / "bang").exists()
+
+
+def test_damaged_files_never_lie_and_never_raise(tmp_path):
+    """Any bytes of the file may change, or be missing, while it is in use or before."""
+    cache, scores = _filled(tmp_path / "kept")
+    cache._close()
+    keys, rng = list(scores), np.random.default_rng(0)
+    blob = (tmp_path / "kept" / "cache.db").read_bytes()
+    n_hits = 0
+    for i in range(300):
+        folder = tmp_path / f"{i % 3}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        damaged = bytearray(blob)
+        if i % 4 == 0:
+            del damaged[rng.integers(len(blob)) :]
+        else:
+            for place in rng.integers(len(blob), size=rng.integers(1, 400)):
+                damaged[place] = rng.integers(256)
+        (folder / "cache.db").write_bytes(damaged)
+        cache = DiskCache(folder)
+        for part in (keys[:50], keys[50:]):
+            found = cache.get_many(part)
+            assert all(scores[key] == score for key, score in found.items())
+            n_hits += len(found)
+        cache.put_many({keys[0]: 5.0})
+        assert cache.get_many(keys[:1]) in ({}, {keys[0]: 5.0}, {keys[0]: scores[keys[0]]})
+        cache._close()
+    assert n_hits > 1000
+
+
+def test_a_cache_that_fails_costs_one_warning_and_no_value(medium, tmp_path):
+    X, y, X_val, y_val, _ = medium
+    settings = {"stopping": MaxRounds(2), "random_state": 0}
+    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "cache.db").write_bytes(b"no database" * 1000)
+    for name in ("file", "odd"):
+        cache = DiskCache(tmp_path / name)
+        valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+        with pytest.warns(RuntimeWarning, match=f"{name}.*cannot be used") as told:
+            _same(off, valuator.fit(X, y, X_val=X_val, y_val=y_val))
+        assert len(told) == 1 and cache.stats.errors > 0 and cache.stats.hits == 0
+        _same(off, valuator.fit(X, y, X_val=X_val, y_val=y_val))  # and no second warning
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
+    cache, scores = _filled(tmp_path)
+    cache._opened()._sql("PRAGMA max_page_count = 1")
+    more = {bytes([i % 256, i // 256, 1, 2]) * 4: float(i) for i in range(5000)}
+    cache.put_many(more)
+    assert "full" in cache.take_trouble() and cache.stats.errors == 1
+    assert cache.take_trouble() is None
+    assert cache.get_many(list(scores)) == scores and cache.get_many(list(more)) == {}
+
+
+def test_several_processes_write_at_once(tmp_path):
+    script = (
+        "import sys; from skdvl.caching import DiskCache; cache = DiskCache(sys.argv[1])\n"
+        "for i in range(40):\n"
+        "    keys = [bytes([i, j, k]) * 4 for j in range(16) for k in (0, int(sys.argv[2]))]\n"
+        "    assert all(v == k[0] for k, v in cache.get_many(keys).items())\n"
+        "    cache.put_many({key: float(key[0]) for key in keys})\n"
+        "assert cache.stats.errors == cache.stats.timeouts == 0, cache.stats\n"
+    )
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda k: _run(script, tmp_path, k), range(1, 4)))
+    keys = [bytes([i, j, k]) * 4 for i in range(40) for j in range(16) for k in range(4)]
+    assert DiskCache(tmp_path).get_many(keys) == {key: float(key[0]) for key in keys}
+
+
+def test_a_killed_writer_loses_nothing_that_it_said_was_kept(tmp_path):
+    script = (
+        "import sys; from skdvl.caching import DiskCache; cache = DiskCache(sys.argv[1])\n"
+        "for i in range(10**6):\n"
+        "    cache.put_many({b'%d %d' % (i, j): float(i) for j in range(20)})\n"
+        "    print(i, flush=True)\n"
+    )
+    for k in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / str(k))],
+            stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        )  # fmt: skip
+        for _ in range(3 + 7 * k):
+            last = int(writer.stdout.readline())
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        keys = [b"%d %d" % (i, j) for i in range(last + 1) for j in range(20)]
+        found = DiskCache(tmp_path / str(k)).get_many(keys)
+        assert found == {key: float(key.split()[0]) for key in keys}
+
+
+def test_a_limit_drops_what_was_not_used(tmp_path):
+    cache = DiskCache(tmp_path, size_limit=100_000)
+    for i in range(200):
+        cache.put_many({b"%d %d" % (i, j): 1.0 for j in range(20)})
+    assert 0 < len(cache._opened()) < 4000
+    with pytest.raises(ValueError, match="size_limit"):
+        DiskCache(tmp_path, size_limit=0).put_many({b"a": 1.0})
+    with pytest.raises(ValueError, match="'path' parameter of DiskCache"):
+        skdvl.ShapleyValuator(GaussianNB(), cache=DiskCache(3)).fit(np.eye(4), [0, 1, 0, 1])

@@ -1,7 +1,18 @@
 """Where scores of coalitions are kept: never wrong, and never the end of a fit."""
 
 from .base import Cache, CacheStats
-from .memory import MemoryCache, shared_memory
+from .disk import DiskCache
+from .memory import MemoryCache
 from .recall import make_recall
+from .shared import open_cache, shared_disk, shared_memory
 
-__all__ = ["Cache", "CacheStats", "MemoryCache", "make_recall", "shared_memory"]
+__all__ = [
+    "Cache",
+    "CacheStats",
+    "DiskCache",
+    "MemoryCache",
+    "make_recall",
+    "open_cache",
+    "shared_disk",
+    "shared_memory",
+]

@@ -1,14 +1,20 @@
 """What every cache does: keep a number under a key, and prove that it is the number of that key."""
 
 import hashlib
+import math
 import struct
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from time import monotonic
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import InvalidParameterError
 
 _TAG = 8  # bytes
+_FAULTS = 3  # in a row, before a cache is left alone
+_PAUSE = 30.0  # seconds, until it is tried again
 _RECORD = struct.Struct(f"<d{_TAG}s")
 
 
@@ -41,6 +47,14 @@ class CacheStats:
             setattr(self, field.name, 0)
 
 
+@dataclass
+class _State:
+    n_faults: int = 0  # in a row
+    closed_until: float = 0.0
+    trouble: str | None = None
+    is_told: bool = False
+
+
 class Cache(BaseEstimator, ABC):
     """Base class for caches: write `_read`, `_write` and `_clear`, that is enough.
 
@@ -52,9 +66,12 @@ class Cache(BaseEstimator, ABC):
     ----------
     stats : CacheStats
         Since the cache was made; of this process.
+    secret : str, bytes or None
+    deadline : float
     """
 
     secret = None
+    deadline = math.inf  # seconds, beyond which an operation counts as a fault
 
     @abstractmethod
     def _read(self, keys):
@@ -87,7 +104,7 @@ class Cache(BaseEstimator, ABC):
         scores : dict of bytes to float
             Those that are known.
         """
-        records, scores = self._read(keys), {}
+        records, scores = self._guarded(self._read, keys) or {}, {}
         tag = self._tagger()
         for key in keys:
             record = records.get(key)
@@ -114,13 +131,63 @@ class Cache(BaseEstimator, ABC):
             if np.isfinite(score):
                 number = struct.pack("<d", score)
                 records[key] = number + tag(key, number)
-        if records:
-            self._write(records)
+        if records and self._guarded(self._write_all, records):
             self.stats.sets += len(records)
 
     def clear(self):
         """Forget everything that this cache has kept."""
         self._clear()
+
+    def take_trouble(self):
+        """Return what went wrong first, as a sentence, once; None if there is nothing to say."""
+        state = vars(self).setdefault("_state", _State())
+        told, state.trouble = state.trouble, None
+        return told
+
+    def _write_all(self, records):
+        self._write(records)
+        return True
+
+    def _guarded(self, operation, argument):
+        """Return what an operation returns, or None if it fails or is not worth trying.
+
+        After some faults in a row the cache is left alone for a while, so that a fit does not
+        wait for a server that is gone at every block.
+        """
+        state = vars(self).setdefault("_state", _State())
+        began = monotonic()
+        if began < state.closed_until:
+            return None
+        try:
+            result = operation(argument)
+        except (ImportError, InvalidParameterError):
+            raise  # a mistake of the user's, who is there to see it
+        except Exception as error:
+            late = isinstance(error, TimeoutError) or monotonic() - began > self.deadline
+            self._fault(state, late, f"{type(error).__name__}: {error}")
+            return None
+        if monotonic() - began > self.deadline:
+            self._fault(state, True, f"an operation took more than {self.deadline:g} seconds")
+        else:
+            state.n_faults = 0
+        return result
+
+    def _fault(self, state, late, words):
+        if late:
+            self.stats.timeouts += 1
+        else:
+            self.stats.errors += 1
+        state.n_faults += 1
+        if state.n_faults >= _FAULTS:
+            state.closed_until = monotonic() + _PAUSE
+        if not state.is_told:
+            state.is_told = True
+            state.trouble = f"{self!r} cannot be used ({words}). Scores are computed instead."
+        with suppress(Exception):
+            self._close()
+
+    def _close(self):
+        """Let go of what is open; called after a fault. The next operation begins anew."""
 
     def _tagger(self):
         secret = b"" if self.secret is None else hashlib.blake2b(_bytes(self.secret)).digest()

@@ -1,11 +1,10 @@
 """Scores kept in this process, the latest used longest."""
 
 from collections import OrderedDict
-from functools import cache
 from numbers import Integral
 from threading import Lock
 
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval
 
 from .base import Cache
 
@@ -60,9 +59,7 @@ class MemoryCache(Cache):
         return found
 
     def _write(self, records):
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(), type(self).__name__
-        )
+        self._validate_params()
         with self._lock:
             for key, record in records.items():
                 self._kept[key] = record
@@ -80,14 +77,3 @@ class MemoryCache(Cache):
     def __setstate__(self, state):
         vars(self).update(state)
         self._begin()
-
-
-@cache
-def shared_memory():
-    """Return the cache that ``cache="memory"`` stands for, one for all of this process.
-
-    Returns
-    -------
-    cache : MemoryCache
-    """
-    return MemoryCache()

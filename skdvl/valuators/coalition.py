@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_memory
 
-from ..caching import shared_memory
+from ..caching import open_cache
 from ..callbacks import RoundCallbacks, with_callbacks
 from ..identity import digest
 from ..run import Run
@@ -291,7 +291,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         identity = None
         if fingerprint is not None:
             identity = digest((fingerprint, plan.rules.stopping, vars(begun))).hex()
-        cache = shared_memory() if self.cache == "memory" else self.cache
+        cache = open_cache(self.cache)
         parts = problem, plan.rules, strategies, players, begun, keeper, cache, self.n_jobs
         try:
             return memory.cache(_play, ignore=["parts"])(identity, parts)

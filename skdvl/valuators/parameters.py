@@ -21,7 +21,7 @@ CONSTRAINTS = {
     "cv": ["cv_object"],
     "error_score": [StrOptions({"auto", "raise"}), _NUMBER],
     "empty_score": [StrOptions({"dummy"}), _NUMBER],
-    "cache": [StrOptions({"memory"}), Cache, None],
+    "cache": [StrOptions({"memory", "disk"}), Cache, None],
     "store_history": ["boolean"],
     "warm_start": ["boolean"],
     "n_jobs": [Integral, None],
@@ -63,11 +63,11 @@ error_score : "auto", "raise" or float, default="auto"
 empty_score : "dummy" or float, default="dummy"
     What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
     ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
-cache : "memory", Cache or None, default=None
+cache : "memory", "disk", Cache or None, default=None
     Where the scores of coalitions are kept, so that none is computed twice: by this valuator, by
     others on the same data and estimator, such as for another semivalue, or by the next fit.
-    "memory" is one `MemoryCache` for the whole process; see `skdvl.caching`. The values are the
-    same with and without.
+    "memory" is one `MemoryCache` for the whole process, "disk" a `DiskCache` in the user's cache
+    folder; see `skdvl.caching`. The values are the same with and without.
 store_history : bool, default=False
     Keep the values after every round in `history_`.
 warm_start : bool, default=False

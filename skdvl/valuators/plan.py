@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..caching import open_cache
 from ..engine import Rules
 from ..samplers import IndexSampler, PermutationSampler, Round
 from ..semivalues import Semivalue
@@ -52,6 +53,8 @@ def check_parts(valuator):
             "such as SampleReuse."
         )
     valuator._make_semivalue()._validate_params()
+    if valuator.cache is not None:
+        open_cache(valuator.cache)._validate_params()
     if valuator.n_jobs == 0:
         raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
 

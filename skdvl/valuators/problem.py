@@ -1,5 +1,6 @@
 """From checked inputs to games: which rows train, which rows score, who plays."""
 
+import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,9 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
         finally:
             keeper.close()
     keeper.end()
+    trouble = None if cache is None else cache.take_trouble()
+    if trouble:
+        warnings.warn(trouble, RuntimeWarning, stacklevel=4)
     return model, keeper.last
 
 
