@@ -1,5 +1,6 @@
 """scikit-learn's callbacks, where there are any: they came with version 1.9."""
 
+import math
 from contextlib import nullcontext
 from functools import wraps
 
@@ -85,7 +86,8 @@ class RoundCallbacks:
         self._fit, self._round = NoCallbacks(), None
 
     def begin_fit(self, n_rounds, X, y):
-        """Say that the fit begins, with so many rounds at most, or None."""
+        """Say that the fit begins, with so many rounds at most, or an infinity of them."""
+        n_rounds = None if math.isinf(n_rounds) else max(0, n_rounds)
         self._told = {"estimator": self._estimator, "X": X, "y": y}
         if getattr(self._estimator, "_skl_callbacks", None):  # which a context per round is for
             self._fit = open_context(self._estimator, max_subtasks=n_rounds)

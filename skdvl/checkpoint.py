@@ -6,12 +6,15 @@ of it. There is no pickle in it, so reading a file cannot run code; a file that 
 or changed by one bit is refused.
 """
 
+import glob
 import hashlib
 import json
 import os
 from pathlib import Path
 
 import numpy as np
+
+from .processes import is_alive
 
 MAGIC = b"skdvlrun"
 VERSION = 2
@@ -49,6 +52,15 @@ def write_arrays(path, arrays, fingerprint):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path):
+    """Remove what processes that were killed amid a `write_arrays` to `path` have left there."""
+    path = Path(path)
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        pid = part.name[len(path.name) + 1 : -len(".part")]
+        if pid.isdigit() and not is_alive(int(pid)):
+            part.unlink(missing_ok=True)
 
 
 def read_arrays(path, fingerprint):

@@ -15,7 +15,7 @@ import numpy as np
 from .coalitions import Walks, draws_per_round
 from .workers import Ready, WorkerKilled, kills, ordered_stream
 
-_SECONDS = 0.5  # at most, between two looks at a round that is under way
+_SECONDS = 0.1  # at most, between two looks at a round that is under way
 
 
 class Part(NamedTuple):
@@ -81,7 +81,8 @@ class ScoredRound:
     def so_far(self):
         """Return arrays from which the round can go on behind the last block that is back."""
         counters = self.n_back, self.n_evaluations, self.n_failed, self._n_blocks
-        return {"scores": np.concatenate(self._parts), "counters": np.array(counters)}
+        self._parts = [np.concatenate(self._parts)]
+        return {"scores": self._parts[0], "counters": np.array(counters)}
 
     @property
     def scores(self):

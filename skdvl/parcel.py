@@ -28,7 +28,7 @@ _ALIGNED = 64  # bytes
 _OWN = 2**20  # bytes; smaller arrays are copied, and may be written to
 _SHARED_MEMORY = Path("/dev/shm")
 
-_opened = (None, None)  # token and contents of the last parcel of this process
+_opened = (None, None, None)  # token, contents and file of the last parcel of this process
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,21 @@ class Parcel:
             content.flags.writeable = False  # others have the same pages
             parts = [content[first:last] for first, last in self.places]
             buffers = [part if part.nbytes >= _OWN else bytearray(part) for part in parts[1:]]
-            _opened = self.token, pickle.loads(parts[0], buffers=buffers)
+            file = getattr(self.content, "filename", None)
+            _opened = self.token, pickle.loads(parts[0], buffers=buffers), file
         return _opened[1]
 
     def with_content(self, content):
         """Return the same parcel around the same bytes elsewhere, as in a cluster's store."""
         return replace(self, content=content)
+
+
+def forget_gone():
+    """Let go of the last parcel if its file is gone: pages live as long as somebody maps them."""
+    global _opened
+    file = _opened[2]
+    if file is not None and not os.path.exists(file):
+        _opened = (None, None, None)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
     """
 
     supports_retrieve_callback = True
+    default_n_jobs = -1  # whoever asks for a cluster wants all of it
     supports_inner_max_num_threads = False
 
     def __init__(

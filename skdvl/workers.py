@@ -10,9 +10,9 @@ import os
 import threading
 import traceback
 import warnings
-from collections import deque
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
+from heapq import heappop, heappush
 from itertools import chain, islice
 from time import perf_counter, sleep
 from typing import NamedTuple
@@ -21,12 +21,14 @@ from uuid import uuid4
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
-from .parcel import carried
+from .parcel import carried, forget_gone
+from .processes import HOST, is_alive
 
 _PORTION = 0.1  # seconds of work worth sending to a worker
 _AHEAD = 0.25  # seconds: longer tasks are not begun before it is clear that they are wanted
+_PATIENCE = 2  # portions that a portion may take, before its rest is left for later
 _TURN = 5  # portions for each worker, where all results of a call come at once
 _WATCH = 1.0  # seconds between two looks at whether the parent lives
 _BREAKS = 3  # pools that break in a row, before the task that breaks them is looked for
@@ -60,27 +62,65 @@ class WorkerKilled(RuntimeError):
         self.task = task
 
 
+class _Together:
+    """A context of the whole process that several threads may be within at once.
+
+    The first to enter begins it, and the last to leave ends it. Each one's own would end in
+    another order than they began, and leave the process as it was amid a fit.
+    """
+
+    def __init__(self, make):
+        self._make, self._lock, self._n_within = make, threading.Lock(), 0
+
+    def __enter__(self):
+        with self._lock:
+            if self._n_within == 0:
+                self._context = self._make()
+                self._context.__enter__()
+            self._n_within += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._n_within -= 1
+            if self._n_within == 0:
+                self._context.__exit__(None, None, None)
+
+
 @contextmanager
+def _silence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _one_thread():
+    limits = threadpool_limits(limits=1)
+    try:
+        yield
+    finally:
+        # Newer versions of threadpoolctl let only the thread that has set a limit lift it.
+        clear = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+        clear(force=True)
+        limits.restore_original_limits()
+        clear(force=True)
+
+
+_PINNED, _QUIET = _Together(_one_thread), _Together(_silence)
+
+
 def pinned_threads():
     """Limit BLAS and OpenMP to one thread in this process, for the time of a fit.
 
     Inner threads change the last bits of a matrix product and slow down small fits; one limit
     around the whole fit is safe where one inside each task is not.
     """
-    with threadpool_limits(limits=1):
-        yield
+    return _PINNED
 
 
-@contextmanager
 def quiet():
-    """Silence warnings in this process: thousands of small fits would repeat them.
-
-    Entered once around all rounds, by the main thread alone; entering and leaving it in each
-    task would race under threads.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Silence warnings in this process: thousands of small fits would repeat them."""
+    return _QUIET
 
 
 def ordered_map(function, tasks, *, shared=(), n_jobs=None):
@@ -137,16 +177,18 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
             n_done = line.n_done
             portions = line.portions()
             first = next(portions, None)
-            yield from line.ready()
+            for outcome in line.come():
+                yield _opened(outcome)
             if first is None:
                 continue
             try:
                 yield from call(function, parcel, line, chain([first], portions), n_jobs)
             except BrokenExecutor:  # a worker was killed; what did not come back runs again
+                line.suspect()
                 breaks = 1 if line.n_done > n_done else breaks + 1
                 if breaks == _BREAKS:
-                    yield from line.ready()
-                    yield _one_alone(function, parcel, line)
+                    for outcome in _one_alone(function, parcel, line):
+                        yield _opened(outcome)
                     breaks = 0
 
 
@@ -163,14 +205,13 @@ def _one_call(function, parcel, line, portions, n_jobs):
     if not line.is_measured():
         portions = islice(portions, n_jobs)
     outcomes = parallel(
-        delayed(_attempt_all)(_here(), function, parcel, number, tasks)
-        for number, tasks in portions
+        delayed(_attempt_all)(_here(), function, parcel, numbers, tasks)
+        for numbers, tasks in portions
     )
     try:
         for back in outcomes:
             for outcome in line.cross_off(*back):
                 yield _opened(outcome)
-                yield from line.ready()
     except BrokenExecutor:
         raise
     except BaseException as error:  # the caller has enough, or a task failed
@@ -192,30 +233,31 @@ def _turns(function, parcel, line, portions, n_jobs):
         while True:
             each = _TURN if line.is_fast() else 1
             calls = [
-                delayed(_attempt_all)(_here(), function, parcel, number, tasks)
-                for number, tasks in islice(portions, each * n_jobs)
+                delayed(_attempt_all)(_here(), function, parcel, numbers, tasks)
+                for numbers, tasks in islice(portions, each * n_jobs)
             ]
             if not calls:
                 return
             for back in parallel(calls):
                 for outcome in line.cross_off(*back):
                     yield _opened(outcome)
-                    yield from line.ready()
             portions = line.portions()
 
 
 def _one_alone(function, parcel, line):
-    """Return the result of the next task, run alone in a fresh pool, or say that it kills."""
+    """Return the outcome of the next task, run alone in a fresh pool, or say that it kills."""
+    ready = list(line.come())
+    if ready:
+        return ready
     number, task = line.next_one()
     for _ in range(_BREAKS):
         with suppress(BrokenExecutor):
-            (outcome,) = line.cross_off(*_alone(function, parcel, number, task))
-            return _opened(outcome)
+            return list(line.cross_off(*_alone(function, parcel, number, task)))
     raise WorkerKilled(task)
 
 
 def _alone(function, parcel, number, task):
-    call = delayed(_attempt_all)(_here(), function, parcel, number, [task])
+    call = delayed(_attempt_all)(_here(), function, parcel, [number], [task])
     (back,) = Parallel(n_jobs=2)([call])  # 2: never in this process
     return back
 
@@ -232,7 +274,7 @@ def kills(function, task, *, shared=()):
 
 
 class _Line:
-    """Tasks in order: those to be sent, and those that are not back yet.
+    """Tasks in order: those to be sent, and those whose turn has not come.
 
     `Parallel` draws portions in threads of its own, though never in two at a time.
     """
@@ -240,8 +282,11 @@ class _Line:
     def __init__(self, chapters, ahead):
         self._chapters = iter(chapters)
         self._new = iter(())  # of the chapter that is open
-        self._out = deque()  # (number, task), drawn and not back
-        self._lost = deque()  # those of them that have to be sent again
+        self._out = {}  # number: task, drawn, and its turn has not come
+        self._lost = []  # (number, task), a heap of those of them that have to be sent again
+        self._n_suspects = 0  # that travel alone, since one of them may kill its worker
+        self._size = 1  # tasks that the last portion to come back has done
+        self._early = {}  # number: outcome, of those that are back before their turn
         self._n_drawn = self.n_done = 0
         self._is_work = False  # whether any task of the chapter has to be sent
         self._seconds = None  # that a task takes
@@ -266,41 +311,63 @@ class _Line:
         """Draw nothing more."""
         self._over = True
         self._out.clear()
+        self._lost.clear()
+
+    def suspect(self):
+        """Send whatever is out one by one."""
+        self._n_suspects = len(self._out)
 
     def next_one(self):
         """Return the number and the task that should come back next."""
-        return self._out[0]
-
-    def ready(self):
-        """Yield the results that are known and have their turn."""
-        while self._out and isinstance(self._out[0][1], Ready):
-            yield self._out.popleft()[1].result
+        return self.n_done, self._out[self.n_done]
 
     def portions(self):
-        """Yield (number of the first, tasks), each portion worth sending."""
-        self._lost = deque(one for one in self._out if not isinstance(one[1], Ready))
+        """Yield (numbers, tasks), each portion worth sending."""
+        self._lost = [
+            (number, task)
+            for number, task in self._out.items()
+            if number not in self._early and not isinstance(task, Ready)
+        ]
         while portion := list(self._portion()):
-            yield portion[0][0], [task for _, task in portion]
+            yield [number for number, _ in portion], [task for _, task in portion]
 
-    def cross_off(self, number, outcomes, seconds):
-        """Yield what came back, in order; fail on what should not have come.
+    def cross_off(self, numbers, outcomes, seconds):
+        """Take in what came back of a portion; yield the outcomes whose turn it is.
 
-        Between two of them, whatever is `ready` has its turn.
+        Where a worker ran out of time, the last ones are missing, and are sent again.
         """
         each = seconds / len(outcomes)
         self._seconds = each if self._seconds is None else (self._seconds + each) / 2
-        for i, outcome in enumerate(outcomes):
-            expected, _ = self._out.popleft()
-            if number + i != expected:
-                raise RuntimeError(f"Result {number + i} came in place of {expected}.")
+        for number, outcome in zip(numbers, outcomes, strict=False):
+            if number not in self._out or number in self._early:
+                raise RuntimeError(f"Result {number} came, which was not waited for.")
+            self._early[number] = outcome
+        for number in numbers[len(outcomes) :]:
+            heappush(self._lost, (number, self._out[number]))
+        self._size = len(outcomes)
+        yield from self.come()
+
+    def come(self):
+        """Yield the outcomes whose turn it is."""
+        while True:
+            if self.n_done in self._early:
+                outcome = self._early.pop(self.n_done)
+            elif isinstance(self._out.get(self.n_done), Ready):
+                outcome = self._out[self.n_done].result, None
+            else:
+                return
+            del self._out[self.n_done]
             self.n_done += 1
             yield outcome
 
     def _portion(self):
         """Draw as many tasks as keep a worker busy for a while; but drawing takes time too."""
         size = 1
-        if not self._lost and self.is_measured():
+        if self._n_suspects > 0:
+            self._n_suspects -= 1
+        elif self.is_measured():
             size = max(1, int(_PORTION / max(self._seconds, 1e-6)))
+            size = min(size, 2 * self._size)  # those before them may have been easier
         began = perf_counter()
         for numbered in islice(self._draw(), size):
             yield numbered
@@ -309,7 +376,7 @@ class _Line:
 
     def _draw(self):
         while self._lost:
-            yield self._lost.popleft()
+            yield heappop(self._lost)
         while not self._over:
             try:
                 task = next(self._new, None)
@@ -324,13 +391,12 @@ class _Line:
             except BaseException as error:  # would be lost in a thread of Parallel's
                 self._over, self._error = True, error
                 return
-            if isinstance(task, Ready):
-                self._out.append((None, task))
-                continue
-            self._out.append((self._n_drawn, task))
+            number = self._n_drawn
+            self._out[number] = task
             self._n_drawn += 1
-            self._is_work = True
-            yield self._out[-1]
+            if not isinstance(task, Ready):
+                self._is_work = True
+                yield number, task
 
 
 def _is_interrupt(error):
@@ -343,21 +409,29 @@ def _is_interrupt(error):
 
 
 def _here():
-    return _PROCESS, os.getpid()
+    return _PROCESS, os.getpid(), HOST
 
 
-def _attempt_all(owner, function, parcel, number, tasks):
-    """Run a portion; return its number, an outcome for each task, and the seconds."""
+def _attempt_all(owner, function, parcel, numbers, tasks):
+    """Run a portion; return its numbers, the outcomes of those that were run, and the seconds.
+
+    Where tasks take longer than those before them, some are left for another time: the caller may
+    be waiting for the first ones, or may have had enough.
+    """
     began = perf_counter()
     if _here() != owner:
-        _settle_worker()
+        _settle_worker(owner)
     try:
         shared = parcel.open()
     except Exception as error:
         failed = None, (_words(error), traceback.format_exc())
-        return number, [failed] * len(tasks), perf_counter() - began
-    outcomes = [_attempt(owner, function, shared, task) for task in tasks]
-    return number, outcomes, perf_counter() - began
+        return numbers, [failed] * len(tasks), perf_counter() - began
+    outcomes = []
+    for task in tasks:
+        outcomes.append(_attempt(owner, function, shared, task))
+        if perf_counter() - began > _PORTION * _PATIENCE:
+            break
+    return numbers, outcomes, perf_counter() - began
 
 
 def _attempt(owner, function, shared, task):
@@ -402,7 +476,7 @@ def _pin_thread():
         _pinned_thread.done = True
 
 
-def _settle_worker():
+def _settle_worker(owner):
     """Prepare a worker process once, for as long as it lives: pin its threads, and two more.
 
     It leaves when its parent is killed, where loky's would idle for minutes and keep open what
@@ -414,12 +488,16 @@ def _settle_worker():
     if _settled_process != os.getpid():
         threadpool_limits(limits=1)
         gc.freeze()
-        parent = os.getppid()
-        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=_watch, args=(os.getppid(), owner), daemon=True).start()
         _settled_process = os.getpid()
 
 
-def _leave_with(parent):
+def _watch(parent, owner):
+    """Leave with the parent, and let go of data that nobody needs any more."""
+    if parent == 1 and os.getpid() != owner[1] and owner[2] == HOST:
+        if not is_alive(owner[1]):  # it was killed before this worker had begun
+            os._exit(1)
     while os.getppid() == parent:
         sleep(_WATCH)
+        forget_gone()
     os._exit(1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    "_version callbacks checkpoint coalitions identity neighbors parcel ray_backend run".split()
-    + "semivalues stopping truncation workers".split(),
+    "_version callbacks checkpoint coalitions identity neighbors parcel processes".split()
+    + "ray_backend run semivalues stopping truncation workers".split(),
     ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],
     ["valuators"],
@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).parent.parent / "skdvl"
 # Neighbours on the ground floor: a run is stored by checkpoint, workers are sent parcels, and the
 # version is a part of what things are.
 NEIGHBOURS = {("run", "checkpoint"), ("workers", "parcel"), ("identity", "_version")}
+NEIGHBOURS |= {("workers", "processes"), ("checkpoint", "processes")}
 
 
 def imported_rooms(path, source):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skdvl
 from skdvl.samplers import ExhaustiveSampler
-from skdvl.stopping import MaxRounds, MaxTime, StandardError
+from skdvl.stopping import MaxEvaluations, MaxRounds, MaxTime, StandardError
 
 callback = pytest.importorskip("sklearn.callback", reason="came with scikit-learn 1.9")
 
@@ -141,6 +141,19 @@ def test_valuators_without_rounds_are_one_task(valuator, medium):
     assert listener.told == ["setup", (name, "fit", 0), "teardown"]
     pruner = skdvl.DataPruner(skdvl.RandomValuator(random_state=0)).set_callbacks(Listener())
     pruner.fit(*medium[:2])
+
+
+def test_recalled_and_complete_fits_are_told_without_rounds(medium, tmp_path):
+    X, y = medium[:2]
+    for params in (
+        {"memory": str(tmp_path / "memory")},
+        {"checkpoint": tmp_path / "run", "stopping": MaxEvaluations(50)},
+    ):
+        for expected in (1, 0):
+            listener = Listener()
+            _shapley(1, **params).set_callbacks(listener).fit(X, y)
+            assert min(listener.n_rounds, 1) == expected and listener.open == 0
+            assert listener.told[0] == "setup" and listener.told[-1] == "teardown"
 
 
 SEARCH = """

@@ -1,5 +1,9 @@
 """A file is whole and ours, or it is refused; and it is never overwritten then."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
@@ -99,3 +103,37 @@ def test_history_must_have_been_kept(medium, tmp_path):
     ShapleyValuator(GaussianNB(), stopping=MaxRounds(1), **params).fit(X, y)
     with pytest.raises(ValueError, match="without store_history=True"):
         ShapleyValuator(GaussianNB(), store_history=True, **params).fit(X, y)
+
+
+def test_a_disk_that_is_full_ends_no_fit(medium, tmp_path, monkeypatch):
+    X, y = medium[:2]
+    settings = {"stopping": MaxRounds(2), "cv": 2, "random_state": 0}
+    off = ShapleyValuator(GaussianNB(), **settings).fit(X, y)
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("skdvl.valuators.keeper._SECONDS", 0.0)
+    valuator = ShapleyValuator(GaussianNB(), checkpoint=tmp_path / "run", **settings)
+    with pytest.warns(RuntimeWarning, match="run' cannot be written: disk full"):
+        np.testing.assert_array_equal(valuator.fit(X, y).values_, off.values_)
+    with pytest.raises(ValueError, match="is a folder"):
+        valuator.set_params(checkpoint=tmp_path).fit(X, y)
+
+
+def test_what_killed_writers_left_is_removed(medium, tmp_path):
+    X, y = medium[:2]
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    names = [f"run.{gone.pid}.part", f"run.{os.getpid()}.part", "run.mine.part", "other.1.part"]
+    settings = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
+    valuator = ShapleyValuator(GaussianNB(), checkpoint=tmp_path / "run", **settings).fit(X, y)
+    for name in names:
+        (tmp_path / name).touch()
+    valuator.fit(X, y)
+    assert {file.name for file in tmp_path.iterdir()} == {"run", *names[1:]}
+
+
+def test_recalled_results_are_written_too(medium, tmp_path):
+    X, y = medium[:2]
+    settings = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0, "memory": str(tmp_path / "m")}
+    for name in ("a", "b"):
+        ShapleyValuator(GaussianNB(), checkpoint=tmp_path / name, **settings).fit(X, y)
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()

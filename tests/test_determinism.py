@@ -194,8 +194,8 @@ def test_nothing_scored_is_lost_amid_a_round(case, n_jobs, monkeypatch, tmp_path
         pass
 
     class Stops(Keeper):
-        def look(self, run, completion):
-            stops = super().look(run, completion)
+        def look(self, run):
+            stops = super().look(run)
             places.append(run.place)
             if len(places) % 3 == 0:
                 raise Stop

@@ -8,14 +8,21 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from threadpoolctl import threadpool_info
 
 from skdvl import DataPruner, ShapleyValuator, make_pipeline
 from skdvl.stopping import MaxRounds, MaxTime
@@ -212,6 +219,39 @@ def test_every_exception_comes_back_as_words(backend, name):
         assert ordered_map(abs, [(-1,)]) == [1]  # nothing is broken
 
 
+def naps(i):
+    time.sleep(1.0 if i >= 400 else 0.0)
+    return i
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
+def test_a_portion_that_takes_longer_than_others_is_cut(backend):
+    """Thousands of tasks seem to fit into a portion, by those before them; one may not."""
+    tasks, got = [(i,) for i in range(100_000)], []
+    began = time.perf_counter()
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        with closing(ordered_stream(naps, [tasks])) as stream:
+            for result in stream:
+                got.append(result)
+                if len(got) == 402:
+                    break
+    assert got == list(range(402)) and time.perf_counter() - began < 60
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
+def test_results_keep_their_order_where_portions_are_cut(backend):
+    rng = np.random.default_rng(0)
+    tasks = [[(float(rng.choice([0, 0, 0, 0.05])),) for _ in range(60)] for _ in range(3)]
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        got = list(ordered_stream(returns, tasks))
+    assert got == [seconds for chapter in tasks for (seconds,) in chapter]
+
+
+def returns(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
 # ---------------------------------------------------------------------- time, and interruption
 
 
@@ -382,6 +422,46 @@ def test_workers_and_files_go_with_a_killed_parent(tmp_path):
     assert not any(map(lives, workers)) and _ours(main.pid) == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_workers_that_have_not_begun_leave_too(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from test_faults import waits\n"
+        "from skdvl.workers import ordered_stream\n"
+        "print('begins', flush=True)\n"
+        "list(ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2))\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    before = _ours()
+    for delay in (0.5, 1.0):
+        main = subprocess.Popen(
+            [sys.executable, str(script), str(Path(__file__).parent)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+        )  # fmt: skip
+        main.stdout.readline()
+        time.sleep(delay)
+        main.kill()
+        _end(main)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and (_session(main.pid) or _ours(main.pid) != before):
+            time.sleep(0.2)
+        assert not _session(main.pid) and _ours(main.pid) == before
+
+
+def _session(pid):
+    """Processes that live in the session of one that is gone."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session, *_ = stat.read_text().rsplit(")", 1)[1].split()
+            if session == str(pid) and state != "Z":
+                found.append(stat)
+    return found
+
+
 # ---------------------------------------------------------------------- nothing is left, or doubled
 
 
@@ -489,3 +569,35 @@ def test_estimators_of_all_backends_give_the_same(backend, medium):
         np.testing.assert_array_equal(
             ShapleyValuator(GaussianNB(), **settings).fit(X, y).values_, alone.values_
         )
+
+
+def test_threads_that_fit_at_once_leave_the_process_as_it_was(medium):
+    X, y = medium[:2]
+    before = [pool["num_threads"] for pool in threadpool_info()], warnings.filters[:]
+
+    def fit(n_rounds):
+        settings = {"stopping": MaxRounds(n_rounds), "cv": 2, "random_state": 0}
+        return ShapleyValuator(GaussianNB(), **settings).fit(X, y).values_
+
+    alone = [fit(n) for n in (1, 3)]
+    with ThreadPoolExecutor() as pool:
+        for got, expected in zip(pool.map(fit, (1, 3)), alone, strict=True):
+            np.testing.assert_array_equal(got, expected)
+    assert before == ([pool["num_threads"] for pool in threadpool_info()], warnings.filters)
+
+
+@pytest.mark.parametrize("container", ["pandas", "csr"])
+def test_estimators_that_write_into_validation_rows_hurt_nobody(container, medium):
+    X, y, X_val, y_val, _ = medium
+    make = {"pandas": pd.DataFrame, "csr": sp.csr_matrix}[container]
+    scaler = StandardScaler if container == "pandas" else MaxAbsScaler
+    given, told = make(X_val.copy()), []
+    for copy, n_jobs in ((True, 1), (False, 1), (False, 2)):
+        model = make_pipeline(scaler(copy=copy), LogisticRegression())
+        settings = {"stopping": MaxRounds(1), "random_state": 0, "n_jobs": n_jobs}
+        valuator = ShapleyValuator(model, **settings)
+        told.append(valuator.fit(make(X), y, X_val=given, y_val=y_val).values_)
+        now = given.to_numpy() if container == "pandas" else given.toarray()
+        np.testing.assert_array_equal(now, X_val)
+    np.testing.assert_array_equal(told[0], told[1])
+    np.testing.assert_array_equal(told[0], told[2])

@@ -90,8 +90,7 @@ class ModelUtility(Utility):
         model : estimator
             Fitted on all rows.
         """
-        everything = np.arange(self.n_players)  # an estimator may write into its own copy
-        X, y = (_safe_indexing(array, everything) for array in (self.X, self.y))
+        X, y = own_rows(self.X), own_rows(self.y)
         model = clone(self.estimator).fit(X, y, **self.fit_params)
         full_score = self._scored(model)
         if self._empty_score is None:
@@ -152,14 +151,14 @@ class ModelUtility(Utility):
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
         model = self._fresh().fit(X, self.y[rows], **params)
         if self._counts_hits:  # what accuracy_score would return, without its checks
-            predicted = model.predict(self.X_val)
+            predicted = model.predict(_own(self.X_val))
             if np.shape(predicted) == self.y_val.shape:
                 return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
         with sklearn.config_context(assume_finite=finite):  # predictions are looked at
             return self._scored(self._with_all_classes(model))
 
     def _scored(self, model):
-        score = self.scorer(model, self.X_val, self.y_val, **self.score_params)
+        score = self.scorer(model, _own(self.X_val), self.y_val, **self.score_params)
         if not isinstance(score, Real) or not np.isfinite(score):
             raise ValueError(
                 f"the scorer {_name(self.scorer)} returned {score!r} instead of a finite number, "
@@ -266,6 +265,16 @@ class _AllClasses(ClassifierMixin, BaseEstimator):
 
 def _name(scorer):
     return repr(getattr(scorer, "__name__", scorer))
+
+
+def own_rows(X):
+    """Return a copy that an estimator may write into; taking all rows of a frame makes none."""
+    return X.copy() if hasattr(X, "copy") else X
+
+
+def _own(X):
+    """Return validation rows for one model: an array is read-only, and needs no copy."""
+    return X if type(X) is np.ndarray else own_rows(X)
 
 
 def _read_only(array):

@@ -284,7 +284,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         fingerprint = None
         if self.checkpoint is not None or self.warm_start or self.memory is not None:
             fingerprint = identify(problem, plan, self.random_state)
-        keeper = Keeper(self.checkpoint, fingerprint, self.verbose, RoundCallbacks(self))
+        rounds = RoundCallbacks(self)
+        keeper = Keeper(self.checkpoint, fingerprint, self.verbose, rounds)
         plays = np.isin(np.arange(n_players), np.concatenate(players))
         begun = self._resume(keeper, strategies, plays, plan.rules.stopping.window)
         memory = check_memory(None if self.warm_start else self.memory)
@@ -293,10 +294,16 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             identity = digest((fingerprint, plan.rules.stopping, vars(begun))).hex()
         cache = open_cache(self.cache)
         parts = problem, plan.rules, strategies, players, begun, keeper, cache, self.n_jobs
+        n_rounds = plan.rules.round_limit([len(of_game) for of_game in players])
+        X, y = (getattr(problem, name, None) for name in ("X", "y"))
+        rounds.begin_fit(n_rounds - begun.n_rounds, X, y)
         try:
-            return memory.cache(_play, ignore=["parts"])(identity, parts)
+            model, run = memory.cache(_play, ignore=["parts"])(identity, parts)
         finally:  # an interrupted fit can go on too
             self._continues = (fingerprint, keeper.last) if self.warm_start else None
+        keeper.save(run)  # where it was recalled
+        rounds.end_fit()
+        return model, run
 
     def _resume(self, keeper, strategies, plays, window):
         """Return the run to go on with: that of the checkpoint, the last fit's, or a new one."""

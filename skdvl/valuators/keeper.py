@@ -1,6 +1,7 @@
 """What happens between blocks: the state is saved, and the user is told."""
 
-import math
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -9,6 +10,7 @@ import scipy
 import sklearn
 
 from .._version import __version__
+from ..checkpoint import remove_leftovers
 from ..identity import Unidentified, digest
 from ..run import Run
 
@@ -65,31 +67,31 @@ class Keeper:
                 f"checkpoint={str(path)!r} lies in a folder that does not exist. Create the "
                 "folder first."
             )
+        if path is not None and Path(path).is_dir():
+            raise ValueError(f"checkpoint={str(path)!r} is a folder. Name a file in it.")
         self.path = path
         self.fingerprint = fingerprint
         self.verbose = verbose
         self._rounds = rounds
         self._saved = self._told = monotonic()
-        self._place_saved = 0, 0
+        self._place_saved, self._trouble = (0, 0), None
         self.last = None
 
     def load(self, **options):
         """Return the run of the checkpoint, or None if there is none yet."""
         if self.path is None or not Path(self.path).exists():
             return None
+        remove_leftovers(self.path)
         run = Run.load(self.path, self.fingerprint, **options)
         self._place_saved = run.place
         return run
 
-    def begin(self, run, n_rounds, X, y):
-        """Keep the run that a fit begins with; it goes on for `n_rounds` at most, or for ever."""
-        self.last, self._end = run, n_rounds
-        left = None if math.isinf(n_rounds) else max(0, n_rounds - run.n_rounds)
-        self._rounds.begin_fit(left, X, y)
-        if left != 0:
-            self._rounds.begin_round()
+    def begin(self, run, stopping, n_rounds):
+        """Keep the run that a fit begins with; it ends by a rule, or after `n_rounds`."""
+        self.last, self._stopping, self._end = run, stopping, n_rounds
+        self._begin_round()
 
-    def look(self, run, completion):
+    def look(self, run):
         """Save and report, if it is time; return whether a callback wants the fit to stop."""
         ended, self.last = run.n_rounds > self.last.n_rounds, run
         now = monotonic()
@@ -97,46 +99,60 @@ class Keeper:
             self.save(run)
             self._saved = monotonic()
         if self.verbose and now - self._told >= _SECONDS:
-            print(_line(run, completion, self._end), flush=True)
+            print(_line(run, self._stopping, self._end), flush=True)
             self._told = now
         stops = ended and self._rounds.end_round()
-        if ended and not stops and completion < 1 and run.n_rounds < self._end:
-            self._rounds.begin_round()
+        if ended and not stops:
+            self._begin_round()
         return stops
 
-    def end(self):
-        """Say that the fit has come to its end, whatever ended it but an error."""
-        self._rounds.end_fit()
+    def _begin_round(self):
+        if self.last.n_rounds < self._end and self._stopping.completion(self.last) < 1:
+            self._rounds.begin_round()
 
     def close(self):
         """Save what there is of a fit that ends, or is interrupted."""
         self.save(self.last)
+        if self._trouble is not None:
+            warnings.warn(
+                f"The checkpoint {str(self.path)!r} cannot be written: {self._trouble}. The fit "
+                "went on without it. Make room, or point `checkpoint` elsewhere.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def save(self, run):
-        """Write the run, unless it is written already."""
-        if self.path is not None and run.place > self._place_saved:
+        """Write the run, unless it is written already; a disk that is full ends no fit."""
+        if self.path is None or run.place <= self._place_saved:
+            return
+        try:
             run.save(self.path, self.fingerprint)
-            self._place_saved = run.place
+        except OSError as error:
+            self._trouble = error
+            return
+        self._place_saved, self._trouble = run.place, None
 
 
-def _line(run, completion, n_rounds):
-    """Return a line on how far the run is."""
-    n_evaluations, share = run.n_evaluations, 0.0
+def _line(run, stopping, n_rounds):
+    """Return a line on how far the run is, the round under way included."""
+    begun = dict(zip(("back", "scored", "failed", "blocks"), [0, 0, 0, 1], strict=True))
     if run.begun:
-        n_back, evaluated, _, n_blocks = run.begun["counters"].tolist()
-        n_evaluations, share = n_evaluations + evaluated, n_back / n_blocks
-    # A round that is under way is taken to be worth as much as those before it.
-    a_round = completion / run.n_rounds if run.n_rounds else 1 / n_rounds
-    done = min(max(completion, completion + share * a_round), 1)
+        begun.update(zip(begun, run.begun["counters"].tolist(), strict=True))
+    so_far = replace(
+        run,
+        n_rounds=run.n_rounds + begun["back"] / begun["blocks"],
+        n_evaluations=run.n_evaluations + begun["scored"],
+    )
+    done = min(max(stopping.completion(so_far), so_far.n_rounds / n_rounds), 1)
     parts = [
         f"[skdvl] {done:4.0%}",
-        f"{run.n_rounds + share:.4g} rounds",
-        f"{n_evaluations} coalitions",
-        f"{n_evaluations / run.elapsed:.0f} per second",
+        f"{so_far.n_rounds:.4g} rounds",
+        f"{so_far.n_evaluations} coalitions",
+        f"{so_far.n_evaluations / run.elapsed:.0f} per second",
     ]
     if done > 0:
         parts.append(f"about {_duration(run.elapsed * (1 - done) / done)} left")
-    if run.n_rounds:
+    if np.isfinite(_median(run.stderr)):
         parts.append(f"median standard error {_median(run.stderr):.3g}")
     return " | ".join(parts)
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 from ..caching import make_recall
 from ..engine import Game, run_rounds
 from ..utilities import GroupedUtility, ModelUtility, Utility
+from ..utilities.model import own_rows
 from ..workers import pinned_threads, quiet
 
 
@@ -75,9 +76,7 @@ class Problem:
         if self.splits is None:
             utility = self._utility(estimator, self.X, self.y, self.X_val, self.y_val)
             return utility.bind(), [self._played(utility, self.player_of_row)]
-        everything = np.arange(len(self.y))
-        X, y = (_safe_indexing(array, everything) for array in (self.X, self.y))  # copies
-        model = clone(estimator).fit(X, y, **self.fit_params)
+        model = clone(estimator).fit(own_rows(self.X), own_rows(self.y), **self.fit_params)
         utilities = []
         for train, test in self.splits:
             utility = self._utility(
@@ -133,7 +132,7 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
         The last one.
     """
     limit = rules.round_limit([len(of_game) for of_game in players])
-    keeper.begin(begun, limit, *(getattr(problem, name, None) for name in ("X", "y")))
+    keeper.begin(begun, rules.stopping, limit)
     with pinned_threads():
         if isinstance(problem, Utility):
             model, utilities = problem.bind(), [problem]
@@ -145,11 +144,10 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
         try:
             with quiet(), closing(rounds):  # the fit on all rows has said what there is to say
                 for run in rounds:
-                    if keeper.look(run, rules.stopping.completion(run)):
+                    if keeper.look(run):
                         break
         finally:
             keeper.close()
-    keeper.end()
     trouble = None if cache is None else cache.take_trouble()
     if trouble:
         warnings.warn(trouble, RuntimeWarning, stacklevel=4)
