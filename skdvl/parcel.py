@@ -52,14 +52,15 @@ class Parcel:
     def open(self):
         """Return the objects; their arrays are views of the content, and read-only."""
         global _opened
-        if _opened[0] != self.token:
+        opened = _opened  # another thread may let go of it meanwhile
+        if opened[0] != self.token:
             content = np.asarray(self.content).view()
             content.flags.writeable = False  # others have the same pages
             parts = [content[first:last] for first, last in self.places]
             buffers = [part if part.nbytes >= _OWN else bytearray(part) for part in parts[1:]]
             file = getattr(self.content, "filename", None)
-            _opened = self.token, pickle.loads(parts[0], buffers=buffers), file
-        return _opened[1]
+            opened = _opened = self.token, pickle.loads(parts[0], buffers=buffers), file
+        return opened[1]
 
     def with_content(self, content):
         """Return the same parcel around the same bytes elsewhere, as in a cluster's store."""

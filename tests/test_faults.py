@@ -601,3 +601,24 @@ def test_estimators_that_write_into_validation_rows_hurt_nobody(container, mediu
         np.testing.assert_array_equal(now, X_val)
     np.testing.assert_array_equal(told[0], told[1])
     np.testing.assert_array_equal(told[0], told[2])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_idle_workers_let_go_of_the_data():
+    ordered_map(memory, [(i,) for i in range(4)], shared=(np.ones(10**6),), n_jobs=2)
+
+    def held():
+        return any(joblib.Parallel(n_jobs=2)(joblib.delayed(maps)(i) for i in range(4)))
+
+    end = time.monotonic() + 30
+    while time.monotonic() < end and held():
+        time.sleep(0.3)
+    assert not held()
+
+
+def maps(i):
+    """Whether this worker maps a large parcel whose file is gone."""
+    time.sleep(0.02)
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    mine = [line.split("-", 1) for line in lines if "skdvl-" in line and "deleted" in line]
+    return any(int(rest.split()[0], 16) - int(first, 16) > 10**6 for first, rest in mine)
