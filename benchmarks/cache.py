@@ -1,8 +1,10 @@
-"""What a hit costs, for each cache, and what it saves a fit; beside pyDVL's cache.
+"""What a hit costs, for each cache, and what it saves a fit.
 
-Run: python benchmarks/cache.py
+Run: python benchmarks/cache.py [host:port of a memcached]
 """
 
+import sys
+import tempfile
 from time import perf_counter
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 
 from skdvl import BanzhafValuator, ShapleyValuator
-from skdvl.caching import MemoryCache
+from skdvl.caching import DiskCache, MemcachedCache, MemoryCache
 from skdvl.caching.recall import Recall
 from skdvl.identity import digest
 from skdvl.stopping import MaxRounds
@@ -36,7 +38,10 @@ def keys_and_hits():
     game = SmallGame(n_players)
     rng = np.random.default_rng(0)
     batches = [rng.random((BATCH, n_players)) < 0.5 for _ in range(n_batches)]
-    for cache in (MemoryCache(),):
+    caches = [MemoryCache(), DiskCache(tempfile.mkdtemp())]
+    if len(sys.argv) > 1:
+        caches.append(MemcachedCache(sys.argv[1:]))
+    for cache in caches:
         recall = Recall(cache, [game])
         for masks in batches:
             recall.keep(0, masks, rng.random(BATCH))

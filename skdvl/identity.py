@@ -187,7 +187,7 @@ class _Walk:
             self.tell_each(map(repr, array.ravel()), place)
             return
         if array.dtype.kind in "US":  # as wide as its longest text, whatever it was made for
-            widest = int(np.strings.str_len(array).max(initial=1)) or 1
+            widest = int(np.char.str_len(array).max(initial=1)) or 1
             array = array.astype(f"{array.dtype.kind}{widest}")
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
         self.put("array", array.dtype.str, repr(np.shape(array)), array.reshape(-1).view(np.uint8))

@@ -2,6 +2,7 @@
 
 from .base import Cache, CacheStats
 from .disk import DiskCache
+from .memcached import MemcachedCache
 from .memory import MemoryCache
 from .recall import make_recall
 from .shared import open_cache, shared_disk, shared_memory
@@ -10,6 +11,7 @@ __all__ = [
     "Cache",
     "CacheStats",
     "DiskCache",
+    "MemcachedCache",
     "MemoryCache",
     "make_recall",
     "open_cache",

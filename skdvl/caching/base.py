@@ -138,6 +138,14 @@ class Cache(BaseEstimator, ABC):
         """Forget everything that this cache has kept."""
         self._clear()
 
+    def close(self):
+        """Let go of files and connections; the next operation opens them again."""
+        self._close()
+
+    def __del__(self):
+        with suppress(Exception):
+            self._close()
+
     def take_trouble(self):
         """Return what went wrong first, as a sentence, once; None if there is nothing to say."""
         state = vars(self).setdefault("_state", _State())

@@ -1,0 +1,196 @@
+"""Scores kept by memcached servers, for all machines that reach them."""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from numbers import Real
+from threading import Lock
+from time import monotonic
+from uuid import uuid4
+
+from sklearn.utils._param_validation import Interval
+
+from .base import Cache
+
+_FRESH = 1.0  # seconds that the generation is taken to be the same
+
+
+class MemcachedCache(Cache):
+    """Keeps scores on memcached servers.
+
+    memcached knows no passwords: use it on the loopback address or in a private network only, and
+    set a `secret` where others may write to it. A server that is gone, slow or talks nonsense
+    costs the hits and one warning; nothing that it sends is ever unpickled.
+
+    Parameters
+    ----------
+    servers : sequence of str, default=("127.0.0.1:11211",)
+        Host and port of each. A key lives on one of them; the list must be the same everywhere.
+    prefix : str, default="skdvl"
+        Begins every key, so that a server can be shared; letters, digits and ``-_.`` only.
+    timeout : float, default=0.25
+        Seconds to wait for a server to connect, and to go on talking.
+    deadline : float, default=1.0
+        Seconds that an operation may take in all.
+    expire : float, default=0
+        Seconds after which the server may drop a score; 0 keeps it while there is room.
+    secret : str, bytes or None, default=None
+        Refuse scores of whoever does not know it.
+
+    Attributes
+    ----------
+    stats : CacheStats
+
+    Examples
+    --------
+    >>> from skdvl.caching import MemcachedCache
+    >>> cache = MemcachedCache(["127.0.0.1:11211"], secret="ours")
+    >>> valuator = ShapleyValuator(model, cache=cache)  # doctest: +SKIP
+    """
+
+    _parameter_constraints = {
+        "servers": ["array-like"],
+        "prefix": [str],
+        "timeout": [Interval(Real, 0, None, closed="neither")],
+        "deadline": [Interval(Real, 0, None, closed="neither")],
+        "expire": [Interval(Real, 0, None, closed="left")],
+        "secret": [str, bytes, None],
+    }
+
+    def __init__(
+        self,
+        servers=("127.0.0.1:11211",),
+        *,
+        prefix="skdvl",
+        timeout=0.25,
+        deadline=1.0,
+        expire=0,
+        secret=None,
+    ):
+        self.servers = servers
+        self.prefix = prefix
+        self.timeout = timeout
+        self.deadline = deadline
+        self.expire = expire
+        self.secret = secret
+
+    def _validate_params(self):
+        super()._validate_params()
+        _pymemcache()
+        if isinstance(self.servers, str) or not len(self.servers):
+            raise ValueError(
+                f"servers={self.servers!r} must be a list such as ['127.0.0.1:11211']."
+            )
+        for server in self.servers:
+            host, _, port = str(server).rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"servers has {server!r}; expected 'host:port'.")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", self.prefix):
+            raise ValueError(
+                f"prefix={self.prefix!r} must be 1 to 64 letters, digits, '-', '_' or '.'."
+            )
+
+    def _read(self, keys):
+        return self._in_time(self._read_all, keys)
+
+    def _write(self, records):
+        self._in_time(self._write_all_servers, records)
+
+    def _clear(self):
+        """Begin a new generation of keys: those of others stay, and ours are never asked for."""
+        for client in self._opened():
+            client.set(f"{self.prefix}:generation", uuid4().hex.encode(), noreply=False)
+        self._read_at = 0.0
+
+    def _read_all(self, keys):
+        found = {}
+        for client, generation, mine in self._shares(keys):
+            names = {f"{self.prefix}:{generation}:{key.hex()}": key for key in mine}
+            for name, record in client.get_many(list(names)).items():
+                if name in names:
+                    found[names[name]] = record
+        return found
+
+    def _write_all_servers(self, records):
+        for client, generation, mine in self._shares(records):
+            named = {f"{self.prefix}:{generation}:{key.hex()}": records[key] for key in mine}
+            refused = client.set_many(named, expire=int(self.expire), noreply=False)
+            if refused:
+                raise OSError(f"the server refused {len(refused)} of {len(named)} scores")
+
+    def _shares(self, keys):
+        """Yield each server that some keys live on, its generation, and these keys."""
+        clients = self._opened()
+        if monotonic() - vars(self).get("_read_at", 0.0) > _FRESH:
+            self._generations = [self._generation(client) for client in clients]
+            self._read_at = monotonic()
+        for i, client in enumerate(clients):
+            mine = [key for key in keys if key[0] % len(clients) == i]
+            if mine:
+                yield client, self._generations[i], mine
+
+    def _generation(self, client):
+        name = f"{self.prefix}:generation"
+        found = client.get(name)
+        if found is None:
+            client.add(name, uuid4().hex.encode(), noreply=False)
+            found = client.get(name)
+        if type(found) is not bytes or len(found) != 32 or not found.isalnum():
+            raise OSError("the server does not keep what it is given")
+        return found.decode()
+
+    def _in_time(self, operation, argument):
+        """Run an operation, and give it up when its time is over.
+
+        Timeouts of sockets begin anew with every byte that comes; a server that trickles could
+        hold a fit for hours.
+        """
+        self._opened()
+        future = self._runner.submit(operation, argument)
+        try:
+            return future.result(self.deadline)
+        except TimeoutError:
+            self._close()  # which ends the operation, too
+            raise
+
+    def _opened(self):
+        """Return the clients of this process."""
+        with vars(self).setdefault("_lock", Lock()):
+            if vars(self).get("_owner") != os.getpid():
+                self._validate_params()
+                pymemcache = _pymemcache()
+                self._clients = [
+                    pymemcache.PooledClient(
+                        server,
+                        timeout=self.timeout,
+                        connect_timeout=self.timeout,
+                        no_delay=True,
+                        max_pool_size=2,
+                    )
+                    for server in self.servers
+                ]
+                self._runner = ThreadPoolExecutor(1, thread_name_prefix="skdvl-memcached")
+                self._owner, self._read_at = os.getpid(), 0.0
+        return self._clients
+
+    def _close(self):
+        if vars(self).pop("_owner", None) == os.getpid():
+            for client in self._clients:
+                client.close()
+            self._runner.shutdown(wait=False, cancel_futures=True)
+
+    def __getstate__(self):
+        return self.get_params(deep=False)
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+
+
+def _pymemcache():
+    try:
+        import pymemcache
+    except ImportError as error:
+        raise ImportError(
+            'MemcachedCache needs pymemcache: pip install "skdvl[memcached]"'
+        ) from error
+    return pymemcache

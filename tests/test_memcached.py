@@ -1,0 +1,251 @@
+"""memcached for real, on a free port of the loopback address; and servers that misbehave."""
+
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+from pymemcache import Client
+from sklearn.naive_bayes import GaussianNB
+
+import skdvl
+from skdvl.caching import MemcachedCache
+from skdvl.stopping import MaxRounds
+
+if shutil.which("memcached") is None and not os.environ.get("CI"):
+    pytest.skip("no memcached here: apt-get install memcached", allow_module_level=True)
+
+SCORES = {bytes([i]) * 16: i / 7 for i in range(100)}
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Server:
+    def __init__(self, port=None, memory=16):
+        self.port = port or _free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        command = ["memcached", "-l", "127.0.0.1", "-p", str(self.port), "-U", "0"]
+        self.process = subprocess.Popen([*command, "-u", "root", "-m", str(memory)])
+        for _ in range(200):
+            with socket.socket() as caller:
+                if caller.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError("memcached did not start")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+def test_scores_are_kept_for_others(server):
+    cache = MemcachedCache([server.address])
+    cache.put_many(SCORES)
+    other = MemcachedCache((server.address,))
+    assert other.get_many([*SCORES, b"unknown"]) == SCORES
+    assert (other.stats.hits, other.stats.misses, other.stats.errors) == (100, 1, 0)
+    assert pickle.loads(pickle.dumps(cache)).get_many(list(SCORES)) == SCORES
+    assert MemcachedCache([server.address], prefix="other").get_many(list(SCORES)) == {}
+    assert MemcachedCache([server.address], secret="mine").get_many(list(SCORES)) == {}
+
+
+def test_keys_live_on_several_servers(server):
+    second = Server()
+    try:
+        both = MemcachedCache([server.address, second.address])
+        both.put_many(SCORES)
+        assert both.get_many(list(SCORES)) == SCORES
+    finally:
+        second.stop()
+
+
+def test_clear_forgets_ours_alone(server):
+    client = Client(server.address)
+    client.set("theirs", b"stays")
+    cache, other = (MemcachedCache([server.address], prefix=name) for name in ("a", "b"))
+    for one in (cache, other):
+        one.put_many(SCORES)
+    cache.clear()
+    assert cache.get_many(list(SCORES)) == {}
+    assert other.get_many(list(SCORES)) == SCORES and client.get("theirs") == b"stays"
+    client.close()
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_no_pickle_is_ever_loaded(server, tmp_path):
+    cache = MemcachedCache([server.address])
+    cache.put_many(SCORES)
+    client = Client(server.address)
+    generation = client.get("skdvl:generation").decode()
+    for key in SCORES:
+        for flags in (0, 1):  # pymemcache's own mark of a pickle
+            name = f"skdvl:{generation}:{key.hex()}"
+            client.set(name, pickle.dumps(Bomb(tmp_path / "bang")), flags=flags)
+    client.close()
+    assert cache.get_many(list(SCORES)) == {} and cache.stats.errors == len(SCORES)
+    assert not (tmp_path / "bang").exists()
+
+
+def _fits(cache, medium):
+    """Values with and without a cache; they are the same."""
+    X, y, X_val, y_val, _ = medium
+    settings = {"stopping": MaxRounds(2), "random_state": 0}
+    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    on = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+    on.fit(X, y, X_val=X_val, y_val=y_val)
+    np.testing.assert_array_equal(off.values_, on.values_)
+    np.testing.assert_array_equal(off.stderr_, on.stderr_)
+
+
+def test_a_second_fit_is_warm(server, medium):
+    _fits(MemcachedCache([server.address]), medium)
+    again = MemcachedCache([server.address])
+    _fits(again, medium)
+    assert again.stats.sets == 0 and again.stats.hits > 0
+
+
+def test_a_server_that_is_absent_costs_one_warning(medium):
+    cache = MemcachedCache([f"127.0.0.1:{_free_port()}"])
+    with pytest.warns(RuntimeWarning, match="MemcachedCache.*cannot be used") as told:
+        _fits(cache, medium)
+    assert len(told) == 1 and cache.stats.errors == 3
+
+
+def test_a_server_may_die_and_come_back(monkeypatch):
+    monkeypatch.setattr("skdvl.caching.base._PAUSE", 0.2)
+    server = Server()
+    cache = MemcachedCache([server.address])
+    cache.put_many(SCORES)
+    server.stop()
+    for _ in range(5):
+        assert cache.get_many(list(SCORES)) == {}
+        cache.put_many(SCORES)
+    server = Server(server.port)
+    try:
+        time.sleep(0.3)
+        cache.put_many(SCORES)
+        assert cache.get_many(list(SCORES)) == SCORES
+    finally:
+        server.stop()
+
+
+def test_a_server_that_stands_still_is_left_alone(server):
+    cache = MemcachedCache([server.address])
+    cache.put_many(SCORES)
+    server.process.send_signal(signal.SIGSTOP)
+    began = time.perf_counter()
+    for _ in range(100):
+        assert cache.get_many(list(SCORES)) == {}
+    assert time.perf_counter() - began < 20 and cache.stats.timeouts == 3
+
+
+def test_a_full_server_drops_and_never_lies():
+    server = Server(memory=2)
+    try:
+        cache = MemcachedCache([server.address])
+        for i in range(0, 60_000, 500):
+            keys = [j.to_bytes(4, "big") * 4 for j in range(i, i + 500)]
+            cache.put_many({key: float(j) for j, key in enumerate(keys, i)})
+        keys = [j.to_bytes(4, "big") * 4 for j in range(60_000)]
+        found = {}
+        for i in range(0, 60_000, 500):
+            found |= cache.get_many(keys[i : i + 500])
+        assert all(float(int.from_bytes(key[:4], "big")) == score for key, score in found.items())
+        assert 0 < len(found) < 60_000
+    finally:
+        server.stop()
+
+
+ODD = {
+    "closes": lambda caller, asked: caller.close(),
+    "garbage": lambda caller, asked: caller.sendall(b"\x00\xffNONSENSE\r\nEND\r\n"),
+    "error": lambda caller, asked: caller.sendall(b"SERVER_ERROR out of memory\r\n"),
+    "wrong key": lambda caller, asked: caller.sendall(b"VALUE other 0 4\r\nabcd\r\nEND\r\n"),
+    "half": lambda caller, asked: (caller.sendall(b"VALUE k 0 32\r\nabc"), caller.close()),
+    "echo": lambda caller, asked: caller.sendall(asked),
+    "stored": lambda caller, asked: caller.sendall(b"STORED\r\n" * (1 + asked.count(b"\r\n"))),
+    "generation": lambda caller, asked: caller.sendall(
+        b"VALUE %s 0 32\r\n%s\r\nEND\r\n" % (asked.split()[1], b"a" * 32)
+    ),
+    "trickles": lambda caller, asked: [
+        (caller.sendall(bytes([byte])), time.sleep(0.1)) for byte in b"VALUE k 0 99\r\n" + b"x" * 99
+    ],
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_odd_servers_cost_the_hits_alone(how, medium):
+    listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def talk(caller):
+        with caller:
+            caller.settimeout(5)
+            try:
+                while not over.is_set() and (asked := caller.recv(65536)):
+                    ODD[how](caller, asked)
+            except OSError:
+                pass
+
+    def serve():
+        listener.settimeout(0.1)
+        while not over.is_set():
+            try:
+                caller, _ = listener.accept()
+            except OSError:
+                continue
+            threading.Thread(target=talk, args=(caller,), daemon=True).start()
+        listener.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        cache = MemcachedCache([f"127.0.0.1:{listener.getsockname()[1]}"])
+        with pytest.warns(RuntimeWarning, match="cannot be used"):
+            _fits(cache, medium)
+        assert cache.stats.hits == 0
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"servers": "127.0.0.1:11211"},
+        {"servers": []},
+        {"servers": ["127.0.0.1"]},
+        {"prefix": "a b"},
+        {"timeout": 0},
+        {"deadline": -1},
+    ],
+    ids=str,
+)
+def test_parameters_are_checked_before_any_work(params, medium):
+    X, y = medium[:2]
+    with pytest.raises(ValueError, match=next(iter(params))):
+        skdvl.ShapleyValuator(GaussianNB(), cache=MemcachedCache(**params)).fit(X, y)
