@@ -1,5 +1,7 @@
 """DataPruner and PrunedEstimator: which rows go, and what becomes of them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -317,7 +319,8 @@ def test_pipelines_of_scikit_learn_are_noticed(noisy, memory, pruner, tmp_path):
 def test_branches_are_refused_and_a_pipeline_inside_works(noisy, n_jobs):
     X, y, _ = noisy
     scale = StandardScaler()
-    for pruner in (DataPruner(), DataPruner(mode="drop"), DataPruner(mode="replace")):
+    pruners = [DataPruner(), DataPruner(mode="drop"), DataPruner(mode="replace")]
+    for pruner in pruners[: 3 if n_jobs is None else 1]:  # each error ends a pool of workers
         for branch in (pruner, make_pipeline(scale, pruner), make_pipeline(pruner, scale)):
             union = FeatureUnion([("kept", branch), ("all", scale)], n_jobs=n_jobs)
             columns = ColumnTransformer([("kept", branch, [0, 1]), ("all", scale, [2])])
@@ -397,10 +400,8 @@ def test_test_rows_are_never_looked_at(noisy):
 class Counting(GaussianNB):
     """Counts fits on all rows of a fold of a grid search."""
 
-    log: list = []
-
     def fit(self, X, y, sample_weight=None):
-        Counting.log.append(len(y))
+        json.skdvl_log.append(len(y))  # behind a library: what a class holds is part of it
         return super().fit(X, y, sample_weight)
 
 
@@ -415,10 +416,10 @@ def test_a_grid_over_quantiles_values_each_fold_once(noisy, tmp_path, make):
     )
     pipeline = make(StandardScaler(), DataPruner(valuator), DecisionTreeClassifier(random_state=0))
     grid = {"datapruner__quantile": [0, 0.05, 0.1, 0.2, 0.3]}
-    Counting.log = []
+    json.skdvl_log = []
     search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
     # A valuation fits the model once on all of its rows: those of three folds, and all.
-    assert sorted(n for n in Counting.log if n in (160, 240)) == [160, 160, 160, 240]
+    assert sorted(n for n in json.skdvl_log if n in (160, 240)) == [160, 160, 160, 240]
     assert len(set(search.cv_results_["mean_test_score"])) > 1
 
 

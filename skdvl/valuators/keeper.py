@@ -43,8 +43,9 @@ def _identify(name, part):
         return digest(part, f"The {name}")
     except Unidentified as error:
         raise ValueError(
-            f"{error}. checkpoint and warm_start have to tell it from others, to go on with the "
-            "right computation: leave both out, or keep such parts out of what a value depends on."
+            f"{error}. checkpoint, warm_start and memory have to tell it from others, to go on "
+            "with the right computation: leave them out, or keep such parts out of what a value "
+            "depends on."
         ) from error
 
 
