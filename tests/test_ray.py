@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
 from skdvl import SemivalueValuator, ShapleyValuator
-from skdvl.caching import MemoryCache
 from skdvl.samplers import PairedSampler, PermutationSampler, StratifiedSampler
 from skdvl.semivalues import Banzhaf
 from skdvl.stopping import MaxRounds
@@ -86,9 +85,6 @@ def test_same_bits(cluster, n_jobs, params, medium):
     alone = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
     with joblib.parallel_config(backend="ray", n_jobs=n_jobs):
         spread = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
-        for cache in [MemoryCache()] * (2 if n_jobs == 3 else 0):  # cold, and warm
-            cached = SemivalueValuator(LogisticRegression(), cache=cache, **settings).fit(X, y)
-            np.testing.assert_array_equal(cached.values_, alone.values_)
     np.testing.assert_array_equal(spread.values_, alone.values_)
     np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
 
