@@ -69,7 +69,7 @@ def test_same_bits_on_every_backend(case, backend, n_jobs, medium):
         _same(alone, _valuator(case).fit(X, y, X_val=X_val, y_val=y_val))
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+@pytest.mark.parametrize("n_jobs", [2])
 def test_same_bits_over_folds_and_stopping_rules(n_jobs, medium):
     X, y = medium[:2]
     stopping = MaxEvaluations(3000) | StandardError(atol=0.02) | RankStability(n_rounds=2)

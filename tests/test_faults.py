@@ -224,7 +224,7 @@ def naps(i):
     return i
 
 
-@pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_a_portion_that_takes_longer_than_others_is_cut(backend):
     """Thousands of tasks seem to fit into a portion, by those before them; one may not."""
     tasks, got = [(i,) for i in range(100_000)], []
