@@ -276,6 +276,7 @@ class _Walk:
 
     def _tell_code(self, code, place):
         self.put("code", code.co_code, code.co_exceptiontable, *code.co_names, *code.co_freevars)
+        self.put("names of arguments", *code.co_varnames)  # by which they may be passed
         self.put("arguments", repr((code.co_argcount, code.co_kwonlyargcount, code.co_flags)))
         self.tell_each(code.co_consts, place)
 
@@ -298,6 +299,7 @@ class _Walk:
             self.put("attribute", name)
             where = f"{cls.__qualname__}.{name}"
             if isinstance(thing, (staticmethod, classmethod)):
+                self.put(type(thing).__name__)
                 thing = thing.__func__
             if isinstance(thing, property):
                 self.tell_each((thing.fget, thing.fset, thing.fdel), where)

@@ -216,6 +216,19 @@ def test_code_of_the_user_counts_with_all_that_it_refers_to(change, tmp_path):
     assert digest(module.wrapped) != digest(accuracy_score)
 
 
+def test_code_is_more_than_its_instructions():
+    def minus(a, b):
+        return a - b
+
+    def swapped(b, a):  # the same instructions, called with a=, b= it is another function
+        return b - a
+
+    kinds = [type("Kind", (), {"f": wrap(minus)}) for wrap in (staticmethod, classmethod, property)]
+    kinds.append(type("Kind", (), {"f": minus}))
+    assert digest(minus) != digest(swapped)
+    assert len({digest(kind) for kind in kinds}) == 4
+
+
 def test_what_cannot_be_told_is_named():
     class Locked(LogisticRegression):
         lock = threading.Lock()

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from time import monotonic
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -128,7 +127,7 @@ class Cache(BaseEstimator, ABC):
         """
         tag, records = self._tagger(), {}
         for key, score in scores.items():
-            if np.isfinite(score):
+            if math.isfinite(score):
                 number = struct.pack("<d", score)
                 records[key] = number + tag(key, number)
         if records and self._guarded(self._write_all, records):
