@@ -387,43 +387,8 @@ def test_an_interrupt_between_two_results_does_not_wait_either():
     assert ordered_map(abs, [(-1,), (-2,)], n_jobs=2) == [1, 2]  # nothing is broken
 
 
-def lives(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
-def test_workers_and_files_go_with_a_killed_parent(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from test_faults import waits\n"
-        "from skdvl.workers import ordered_stream\n"
-        "for told in ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2):\n"
-        "    print(told, flush=True)\n"
-    )
-    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    before = _ours()
-    main = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
-    workers = {int(main.stdout.readline()) for _ in range(6)}
-    assert len(workers) == 2 and all(map(lives, workers)) and _ours() > before
-    main.kill()
-    _end(main)
-    end = time.monotonic() + 60
-    while time.monotonic() < end and (any(map(lives, workers)) or _ours(main.pid) != before):
-        time.sleep(0.2)
-    assert not any(map(lives, workers)) and _ours(main.pid) == before
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
-def test_workers_that_have_not_begun_leave_too(tmp_path):
+def _streams(tmp_path):
+    """Start a process with two workers, in a session of its own; it has said that it begins."""
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
@@ -431,24 +396,35 @@ def test_workers_that_have_not_begun_leave_too(tmp_path):
         "from test_faults import waits\n"
         "from skdvl.workers import ordered_stream\n"
         "print('begins', flush=True)\n"
-        "list(ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2))\n"
+        "for told in ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2):\n"
+        "    print(told, flush=True)\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    before = _ours()
-    for delay in (0.5, 1.0):
-        main = subprocess.Popen(
-            [sys.executable, str(script), str(Path(__file__).parent)],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
-        )  # fmt: skip
-        main.stdout.readline()
+    main = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+    )  # fmt: skip
+    assert main.stdout.readline() == "begins\n"
+    return main
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+@pytest.mark.parametrize("delay", [0.5, 1.0, None], ids=str)
+def test_workers_and_files_go_with_a_killed_parent(delay, tmp_path):
+    """Workers that are still importing, and workers that are at work."""
+    before, main = _ours(), _streams(tmp_path)
+    if delay is None:
+        workers = {int(main.stdout.readline()) for _ in range(6)}
+        assert len(workers) == 2 and _ours() > before and len(_session(main.pid)) > 2
+    else:
         time.sleep(delay)
-        main.kill()
-        _end(main)
-        end = time.monotonic() + 60
-        while time.monotonic() < end and (_session(main.pid) or _ours(main.pid) != before):
-            time.sleep(0.2)
-        assert not _session(main.pid) and _ours(main.pid) == before
+    main.kill()
+    _end(main)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and (_session(main.pid) or _ours(main.pid) != before):
+        time.sleep(0.2)
+    assert not _session(main.pid) and _ours(main.pid) == before
 
 
 def _session(pid):
