@@ -79,7 +79,7 @@ def test_keys_live_on_several_servers(server):
 
 def test_clear_forgets_ours_alone(server):
     client = Client(server.address)
-    client.set("theirs", b"stays")
+    client.set("theirs", b"stays", noreply=False)
     cache, other = (MemcachedCache([server.address], prefix=name) for name in ("a", "b"))
     for one in (cache, other):
         one.put_many(SCORES)
@@ -105,7 +105,7 @@ def test_no_pickle_is_ever_loaded(server, tmp_path):
     for key in SCORES:
         for flags in (0, 1):  # pymemcache's own mark of a pickle
             name = f"skdvl:{generation}:{key.hex()}"
-            client.set(name, pickle.dumps(Bomb(tmp_path / "bang")), flags=flags)
+            client.set(name, pickle.dumps(Bomb(tmp_path / "bang")), flags=flags, noreply=False)
     client.close()
     assert cache.get_many(list(SCORES)) == {} and cache.stats.errors == len(SCORES)
     assert not (tmp_path / "bang").exists()
