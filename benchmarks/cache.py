@@ -1,10 +1,13 @@
 """What a hit costs, for each cache, and what it saves a fit.
 
 Run: python benchmarks/cache.py [host:port of a memcached]
+
+pyDVL's hits are there if it is installed in the same environment.
 """
 
 import sys
 import tempfile
+import warnings
 from time import perf_counter
 
 import numpy as np
@@ -17,6 +20,14 @@ from skdvl.caching.recall import Recall
 from skdvl.identity import digest
 from skdvl.stopping import MaxRounds
 from skdvl.testing import SmallGame
+
+try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pydvl import valuation as pydvl
+        from pydvl.utils import caching as pydvl_caching
+except ImportError:
+    pydvl = None
 
 BATCH = 64
 REPEATS = 5
@@ -51,6 +62,28 @@ def keys_and_hits():
         print(f"{type(cache).__name__:16} key {key:5.2f} us, hit {hit:5.2f} us (key included)")
 
 
+def hits_of_pydvl():
+    """Microseconds of looking up a coalition of half of 1000 rows in pyDVL's caches."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1000, 2)), np.arange(1000) % 2
+    samples = [
+        pydvl.types.Sample(None, np.flatnonzero(rng.random(1000) < 0.5)) for _ in range(BATCH)
+    ]
+    scorer = pydvl.SupervisedScorer("accuracy", pydvl.Dataset(X[:10], y[:10]), default=0.0)
+    in_memory, on_disk = pydvl_caching.InMemoryCacheBackend, pydvl_caching.DiskCacheBackend
+    for backend in (in_memory(), on_disk(tempfile.mkdtemp())):
+        utility = pydvl.ModelUtility(
+            LogisticRegression(),
+            scorer,
+            cache_backend=backend,
+            cached_func_options=pydvl_caching.CachedFuncConfig(time_threshold=0.0),
+        ).with_dataset(pydvl.Dataset(X, y))
+        for sample in samples:
+            utility(sample)
+        hit = best(lambda: [utility(sample) for sample in samples])  # noqa: B023
+        print(f"pyDVL, {type(backend).__name__:20} hit {1e6 * hit / BATCH:5.0f} us")
+
+
 def fits():
     """Seconds of a fit without a cache, with an empty one, and with a full one."""
     X, y = load_breast_cancer(return_X_y=True)
@@ -71,6 +104,8 @@ def main():
     data = np.zeros(100 * 2**20 // 8)
     print(f"100 MB digested in {best(lambda: digest(data)):.2f} s")
     keys_and_hits()
+    if pydvl is not None:
+        hits_of_pydvl()
     fits()
 
 

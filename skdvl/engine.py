@@ -12,7 +12,7 @@ from .evaluation import score_rounds
 from .run import Run
 from .samplers.base import IndexSampler, Round
 from .stopping import StoppingRule
-from .strategies.base import Estimate, EvaluationStrategy
+from .strategies import Estimate, EvaluationStrategy, fold_noise, noise_floor
 from .truncation import Truncation
 from .utilities.base import Utility
 
@@ -93,9 +93,12 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
                 yield run
                 continue
             tallies = list(run.tallies)
-            for (g, walks), scores in zip(scored.batches, scored.scores, strict=True):
+            told = zip(scored.batches, scored.scores, scored.noise, strict=True)
+            for (g, walks), scores, noise in told:
                 tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
                 games[g].strategy.fold(tallies[g], walks, scores)
+                if noise is not None:
+                    fold_noise(tallies[g], walks, noise)
             run = run.after(tallies, pool(games, tallies, len(run.values)), scored, seconds)
             yield run
             if stopping.completion(run) >= 1:
@@ -120,9 +123,16 @@ def _draw(game, sampler, seed, t, g):
     return walks if prelude is None else walks.after(prelude)
 
 
+def _estimate(game, tally):
+    """Read values off a tally; their errors include what noisy scores leave."""
+    estimate = game.strategy.estimate(tally)
+    noise = np.sqrt(noise_floor(game.strategy.pmf, tally))
+    return estimate._replace(stderr=np.hypot(estimate.stderr, noise))
+
+
 def pool(games, tallies, n_players):
     """Mean of each player's values over the games that it plays in."""
-    estimates = [game.strategy.estimate(tally) for game, tally in zip(games, tallies, strict=True)]
+    estimates = [_estimate(*of_game) for of_game in zip(games, tallies, strict=True)]
     if len(games) == 1 and len(games[0].players) == n_players:
         return estimates[0]
     total, variance = np.zeros(n_players), np.zeros(n_players)

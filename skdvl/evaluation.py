@@ -29,11 +29,14 @@ class Part(NamedTuple):
         truncated walk.
     failures : dict of int to str
         Places of the coalitions that could not be fitted, and a sentence for each.
+    noise : ndarray of shape (B, c) or None
+        Of a noisy utility: the variance of each score, NaN behind the end of a truncated walk.
     """
 
     scores: np.ndarray
     is_scored: np.ndarray
     failures: dict
+    noise: np.ndarray | None
 
 
 class ScoredRound:
@@ -60,14 +63,17 @@ class ScoredRound:
 
     def __init__(self, batches, n_blocks, begun):
         self.batches, self._n_blocks = batches, n_blocks
-        self._parts = [begun["scores"]] if begun else []
+        self._scores = [begun["scores"]] if begun else []
+        self._noise = [begun["noise"]] if "noise" in begun else []
         counters = begun["counters"].tolist() if begun else [0, 0, 0, n_blocks]
         self.n_back, self.n_evaluations, self.n_failed, _ = counters
         self.failure = ""
 
     def add(self, part):
         """Put a `Part`, the next block, behind those that are there."""
-        self._parts.append(part.scores.ravel())
+        self._scores.append(part.scores.ravel())
+        if part.noise is not None:
+            self._noise.append(part.noise.ravel())
         self.n_back += 1
         self.n_evaluations += int(np.count_nonzero(part.is_scored))
         self.n_failed += len(part.failures)
@@ -81,15 +87,28 @@ class ScoredRound:
     def so_far(self):
         """Return arrays from which the round can go on behind the last block that is back."""
         counters = self.n_back, self.n_evaluations, self.n_failed, self._n_blocks
-        self._parts = [np.concatenate(self._parts)]
-        return {"scores": self._parts[0], "counters": np.array(counters)}
+        begun = {"counters": np.array(counters)}
+        self._scores = [np.concatenate(self._scores)]
+        begun["scores"] = self._scores[0]
+        if self._noise:
+            self._noise = [np.concatenate(self._noise)]
+            begun["noise"] = self._noise[0]
+        return begun
 
     @property
     def scores(self):
         """Return an array of shape (B, L + 1) for each batch of a whole round."""
+        return self._by_batch(self._scores)
+
+    @property
+    def noise(self):
+        """Return the variances of the scores, None for each batch of which none are told."""
+        return self._by_batch(self._noise) if self._noise else [None] * len(self.batches)
+
+    def _by_batch(self, parts):
         shapes = [(len(walks), walks.length + 1) for _, walks in self.batches]
         ends = np.cumsum([n_walks * n_steps for n_walks, n_steps in shapes])
-        flat = np.split(np.concatenate(self._parts), ends[:-1])
+        flat = np.split(np.concatenate(parts), ends[:-1])
         return [part.reshape(shape) for part, shape in zip(flat, shapes, strict=True)]
 
 
@@ -165,14 +184,22 @@ def _with_recalled(recall, utilities, rules, blocks):
         masks = walks.masks(first, last)
         flat = masks.reshape(-1, walks.n_players)
         given = np.isin(walks.sizes[:, first:last], utilities[g].known_sizes).ravel()
-        scores = np.empty(len(flat))
-        scores[~given] = recall.scores(g, flat[~given])
+        scores, noise = np.empty(len(flat)), np.empty(len(flat))
+        scores[~given], noise[~given] = recall.scores(g, flat[~given])
         if given.any():
-            scores[given] = utilities[g].evaluate(flat[given]).scores
-        known = scores.reshape(masks.shape[:2])
-        steps = ((known[:, j : j + 1], {}) for j in range(known.shape[1]))
+            scored = utilities[g].evaluate(flat[given])
+            scores[given] = scored.scores
+            noise[given] = 0.0 if scored.noise is None else scored.noise
+        shape = masks.shape[:2]
+        known = scores.reshape(shape), noise.reshape(shape) if utilities[g].is_noisy else None
+        steps = (_step(*known, j) for j in range(shape[1]))
         part = _assemble(steps, utilities[g], rules[g], walks, first, last)
         yield block if np.isnan(part.scores).any() else Ready((part, False))
+
+
+def _step(scores, noise, j):
+    """Return what is known of step j, as `_pieces` does."""
+    return scores[:, j : j + 1], {}, None if noise is None else noise[:, j : j + 1]
 
 
 def _keep(recall, block, part):
@@ -181,7 +208,8 @@ def _keep(recall, block, part):
     sure = part.is_scored.copy()
     sure.flat[list(part.failures)] = False
     if sure.any():
-        recall.keep(g, walks.masks(first, last)[sure], part.scores[sure])
+        noise = None if part.noise is None else part.noise[sure]
+        recall.keep(g, walks.masks(first, last)[sure], part.scores[sure], noise)
 
 
 def _what_kills(task, utilities):
@@ -246,12 +274,15 @@ def score_block(utilities, rules, g, walks, first, last):
 def _assemble(pieces, utility, rule, walks, first, last):
     """Put the scores of consecutive steps together, as far as the rule lets walks go."""
     scores = np.empty((len(walks), last - first))
+    noise = np.full(scores.shape, np.nan) if utility.is_noisy else None
     n_real = np.full(len(walks), last - first)
     failures, done = {}, 0
-    for piece, failed in pieces:
+    for piece, failed, noise_of_piece in pieces:
         since, done = done, done + piece.shape[1]
         going = n_real > since
         scores[going, since:done] = piece[going]
+        if noise is not None:
+            noise[going, since:done] = noise_of_piece[going]
         for place, words in failed.items():
             walk, step = divmod(place, piece.shape[1])
             if going[walk]:
@@ -261,20 +292,24 @@ def _assemble(pieces, utility, rule, walks, first, last):
             if (n_real <= done).all():
                 break
     real = np.arange(last - first) < n_real[:, None]
+    if noise is not None:
+        noise[~real] = np.nan
     real &= ~np.isin(walks.sizes[:, first:last], utility.known_sizes)
-    return Part(scores, real, failures)
+    return Part(scores, real, failures, noise)
 
 
 def _pieces(utility, walks, first, last, n_steps):
-    """Yield scores of the next few steps of all walks in lockstep, and failures."""
+    """Yield scores of the next few steps of all walks in lockstep, failures, and noise."""
     if utility.walk is not None:
         for piece in utility.walk(walks.start, walks.order):
-            yield piece, {}
+            yield piece, {}, None
         return
     for step in range(first, last, n_steps):
         masks = walks.masks(step, min(step + n_steps, last))
         scored = utility.evaluate(masks.reshape(-1, masks.shape[2]))
-        yield scored.scores.reshape(masks.shape[:2]), scored.failures
+        shape = masks.shape[:2]
+        noise = None if scored.noise is None else scored.noise.reshape(shape)
+        yield scored.scores.reshape(shape), scored.failures, noise
 
 
 def _truncate(scores, n_real, since, done, rule):

@@ -12,7 +12,7 @@ from .checkpoint import read_arrays, write_arrays
 
 _ARRAYS = ("values", "stderr", "counts", "plays", "recent")
 _WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
-_BEGUN = ("scores", "counters")
+_BEGUN = ("scores", "noise", "counters")
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
 
 

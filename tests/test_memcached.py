@@ -77,6 +77,18 @@ def test_keys_live_on_several_servers(server):
         second.stop()
 
 
+def test_a_dead_server_costs_its_own_keys_alone(server):
+    second = Server()
+    both = MemcachedCache([server.address, second.address])
+    both.put_many(SCORES)
+    second.stop()
+    for _ in range(5):
+        assert both.get_many(list(SCORES)) == {key: SCORES[key] for key in SCORES if not key[0] % 2}
+    assert both.stats.errors == 3 and both.stats.hits == 250
+    both.put_many(SCORES)
+    assert both.stats.sets == 150
+
+
 def test_clear_forgets_ours_alone(server):
     client = Client(server.address)
     client.set("theirs", b"stays", noreply=False)

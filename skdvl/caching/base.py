@@ -47,11 +47,9 @@ class CacheStats:
 
 
 @dataclass
-class _State:
+class _Breaker:
     n_faults: int = 0  # in a row
     closed_until: float = 0.0
-    trouble: str | None = None
-    is_told: bool = False
 
 
 class Cache(BaseEstimator, ABC):
@@ -103,8 +101,9 @@ class Cache(BaseEstimator, ABC):
         scores : dict of bytes to float
             Those that are known.
         """
-        records, scores = self._guarded(self._read, keys) or {}, {}
-        tag = self._tagger()
+        records, scores, tag = {}, {}, self._tagger()
+        for place, mine in self._by_place(keys):
+            records |= self._guarded(place, self._read, mine) or {}
         for key in keys:
             record = records.get(key)
             if record is None:
@@ -130,8 +129,9 @@ class Cache(BaseEstimator, ABC):
             if math.isfinite(score):
                 number = struct.pack("<d", score)
                 records[key] = number + tag(key, number)
-        if records and self._guarded(self._write_all, records):
-            self.stats.sets += len(records)
+        for place, mine in self._by_place(records):
+            if self._guarded(place, self._written, {key: records[key] for key in mine}):
+                self.stats.sets += len(mine)
 
     def clear(self):
         """Forget everything that this cache has kept."""
@@ -146,24 +146,26 @@ class Cache(BaseEstimator, ABC):
             self._close()
 
     def take_trouble(self):
-        """Return what went wrong first, as a sentence, once; None if there is nothing to say."""
-        state = vars(self).setdefault("_state", _State())
-        told, state.trouble = state.trouble, None
-        return told
+        """Return what went wrong first since this was asked, as a sentence, or None."""
+        return vars(self).pop("_trouble", None)
 
-    def _write_all(self, records):
+    def _by_place(self, keys):
+        """Return pairs of a place and the keys that live there; each place fails alone."""
+        return [("here", list(keys))] if keys else []
+
+    def _written(self, records):
         self._write(records)
         return True
 
-    def _guarded(self, operation, argument):
+    def _guarded(self, place, operation, argument):
         """Return what an operation returns, or None if it fails or is not worth trying.
 
-        After some faults in a row the cache is left alone for a while, so that a fit does not
+        After some faults in a row a place is left alone for a while, so that a fit does not
         wait for a server that is gone at every block.
         """
-        state = vars(self).setdefault("_state", _State())
+        breaker = vars(self).setdefault("_breakers", {}).setdefault(place, _Breaker())
         began = monotonic()
-        if began < state.closed_until:
+        if began < breaker.closed_until:
             return None
         try:
             result = operation(argument)
@@ -171,25 +173,24 @@ class Cache(BaseEstimator, ABC):
             raise  # a mistake of the user's, who is there to see it
         except Exception as error:
             late = isinstance(error, TimeoutError) or monotonic() - began > self.deadline
-            self._fault(state, late, f"{type(error).__name__}: {error}")
+            self._fault(breaker, late, f"{type(error).__name__}: {error}")
             return None
         if monotonic() - began > self.deadline:
-            self._fault(state, True, f"an operation took more than {self.deadline:g} seconds")
+            self._fault(breaker, True, f"an operation took more than {self.deadline:g} seconds")
         else:
-            state.n_faults = 0
+            breaker.n_faults = 0
         return result
 
-    def _fault(self, state, late, words):
+    def _fault(self, breaker, late, words):
         if late:
             self.stats.timeouts += 1
         else:
             self.stats.errors += 1
-        state.n_faults += 1
-        if state.n_faults >= _FAULTS:
-            state.closed_until = monotonic() + _PAUSE
-        if not state.is_told:
-            state.is_told = True
-            state.trouble = f"{self!r} cannot be used ({words}). Scores are computed instead."
+        breaker.n_faults += 1
+        if breaker.n_faults >= _FAULTS:
+            breaker.closed_until = monotonic() + _PAUSE
+        trouble = f"{self!r} cannot be used ({words}). Scores are computed instead."
+        vars(self).setdefault("_trouble", trouble)
         with suppress(Exception):
             self._close()
 

@@ -89,6 +89,7 @@ class DiskCache(Cache):
         diskcache = _diskcache()
         path = _default_path() if self.path is None else Path(self.path)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _wait_for_turn(path / "cache.db")
         dropping = {"eviction_policy": "none", "cull_limit": 0}
         if self.size_limit is not None:
             dropping = {"eviction_policy": "least-recently-used", "size_limit": self.size_limit}
@@ -110,6 +111,17 @@ class DiskCache(Cache):
 
     def __setstate__(self, state):
         vars(self).update(state)
+
+
+def _wait_for_turn(path):
+    """Raise if another process keeps a file locked; diskcache would wait a minute to open it."""
+    if path.exists():
+        file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        try:
+            file.execute("BEGIN IMMEDIATE")
+            file.execute("ROLLBACK")
+        finally:
+            file.close()
 
 
 def _default_path():

@@ -94,40 +94,46 @@ class MemcachedCache(Cache):
         return self._in_time(self._read_all, keys)
 
     def _write(self, records):
-        self._in_time(self._write_all_servers, records)
+        self._in_time(self._write_all, records)
 
     def _clear(self):
         """Begin a new generation of keys: those of others stay, and ours are never asked for."""
         for client in self._opened():
             client.set(f"{self.prefix}:generation", uuid4().hex.encode(), noreply=False)
-        self._read_at = 0.0
+        self._generations = {}
+
+    def _by_place(self, keys):
+        """Return pairs of a server's number and the keys that live there."""
+        shares = {}
+        for key in keys:
+            shares.setdefault(self._server_of(key), []).append(key)
+        return list(shares.items())
+
+    def _server_of(self, key):
+        return key[0] % len(self.servers)
 
     def _read_all(self, keys):
-        found = {}
-        for client, generation, mine in self._shares(keys):
-            names = {f"{self.prefix}:{generation}:{key.hex()}": key for key in mine}
-            for name, record in client.get_many(list(names)).items():
-                if name in names:
-                    found[names[name]] = record
-        return found
+        client, start = self._client_of(keys)
+        names = {start + key.hex(): key for key in keys}
+        found = client.get_many(list(names)).items()
+        return {names[name]: record for name, record in found if name in names}
 
-    def _write_all_servers(self, records):
-        for client, generation, mine in self._shares(records):
-            named = {f"{self.prefix}:{generation}:{key.hex()}": records[key] for key in mine}
-            refused = client.set_many(named, expire=int(self.expire), noreply=False)
-            if refused:
-                raise OSError(f"the server refused {len(refused)} of {len(named)} scores")
+    def _write_all(self, records):
+        client, start = self._client_of(records)
+        named = {start + key.hex(): record for key, record in records.items()}
+        refused = client.set_many(named, expire=int(self.expire), noreply=False)
+        if refused:
+            raise OSError(f"the server refused {len(refused)} of {len(named)} scores")
 
-    def _shares(self, keys):
-        """Yield each server that some keys live on, its generation, and these keys."""
-        clients = self._opened()
-        if monotonic() - vars(self).get("_read_at", 0.0) > _FRESH:
-            self._generations = [self._generation(client) for client in clients]
-            self._read_at = monotonic()
-        for i, client in enumerate(clients):
-            mine = [key for key in keys if key[0] % len(clients) == i]
-            if mine:
-                yield client, self._generations[i], mine
+    def _client_of(self, keys):
+        """Return the client of the server that these keys live on, and how they begin there."""
+        i = self._server_of(next(iter(keys)))
+        client = self._opened()[i]
+        generation, read_at = self._generations.get(i, ("", -_FRESH))
+        if monotonic() - read_at > _FRESH:
+            generation = self._generation(client)
+            self._generations[i] = generation, monotonic()
+        return client, f"{self.prefix}:{generation}:"
 
     def _generation(self, client):
         name = f"{self.prefix}:generation"
@@ -170,7 +176,7 @@ class MemcachedCache(Cache):
                     for server in self.servers
                 ]
                 self._runner = ThreadPoolExecutor(1, thread_name_prefix="skdvl-memcached")
-                self._owner, self._read_at = os.getpid(), 0.0
+                self._owner, self._generations = os.getpid(), {}
         return self._clients
 
     def _close(self):

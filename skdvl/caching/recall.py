@@ -12,6 +12,7 @@ from ..identity import Unidentified, digest
 
 FORMAT = 1
 _KEY = 16  # bytes
+_NOISE = b"noise"  # ends the context of variances
 
 
 class Recall:
@@ -27,6 +28,7 @@ class Recall:
     def __init__(self, cache, utilities):
         self._cache = cache
         self._contexts = [_context(utility) for utility in utilities]
+        self._is_noisy = [utility.is_noisy for utility in utilities]
 
     def scores(self, g, masks):
         """Return the scores of coalitions, NaN where none is known.
@@ -40,18 +42,31 @@ class Recall:
         Returns
         -------
         scores : ndarray of shape (m,)
+        noise : ndarray of shape (m,)
+            Their variances, where the utility is noisy, and 0 otherwise. A score is only known
+            with its variance.
         """
-        keys = self._keys(g, masks)
+        scores, noise = self._recalled(g, masks, b""), np.zeros(len(masks))
+        if self._is_noisy[g]:
+            noise = self._recalled(g, masks, _NOISE)
+            scores[np.isnan(noise)] = np.nan
+        return scores, noise
+
+    def keep(self, g, masks, scores, noise=None):
+        """Keep the scores of coalitions, and their variances if there are any."""
+        for numbers, kind in ((scores, b""), (noise, _NOISE)):
+            if numbers is not None:
+                keys = self._keys(g, masks, kind)
+                self._cache.put_many(dict(zip(keys, numbers.tolist(), strict=True)))
+
+    def _recalled(self, g, masks, kind):
+        keys = self._keys(g, masks, kind)
         known = self._cache.get_many(keys)
         return np.array([known.get(key, np.nan) for key in keys])
 
-    def keep(self, g, masks, scores):
-        """Keep the scores of coalitions."""
-        self._cache.put_many(dict(zip(self._keys(g, masks), scores.tolist(), strict=True)))
-
-    def _keys(self, g, masks):
+    def _keys(self, g, masks, kind=b""):
         packed, width = np.packbits(masks, axis=1), -(-masks.shape[1] // 8)
-        blank, raw = hashlib.blake2b(self._contexts[g], digest_size=_KEY), packed.tobytes()
+        blank, raw = hashlib.blake2b(self._contexts[g] + kind, digest_size=_KEY), packed.tobytes()
         keys = []
         for first in range(0, len(raw), width):
             key = blank.copy()

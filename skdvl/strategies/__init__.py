@@ -2,6 +2,15 @@
 
 from .base import Estimate, EvaluationStrategy
 from .marginal import MarginalMean
+from .noise import fold_noise, noise_floor
 from .reuse import PerSizeReuse, SampleReuse
 
-__all__ = ["Estimate", "EvaluationStrategy", "MarginalMean", "PerSizeReuse", "SampleReuse"]
+__all__ = [
+    "Estimate",
+    "EvaluationStrategy",
+    "MarginalMean",
+    "PerSizeReuse",
+    "SampleReuse",
+    "fold_noise",
+    "noise_floor",
+]

@@ -14,10 +14,14 @@ class Scored(NamedTuple):
     scores : ndarray of shape (m,)
     failures : dict of int to str
         Places of the coalitions that could not be fitted, and a sentence for each.
+    noise : ndarray of shape (m,) or None, default=None
+        Of a utility that `is_noisy`: the variance of each score around the mean over all seeds,
+        independent from coalition to coalition.
     """
 
     scores: np.ndarray
     failures: dict
+    noise: np.ndarray | None = None
 
 
 class Utility(ABC):
@@ -38,6 +42,8 @@ class Utility(ABC):
     known_sizes : tuple of int
         Sizes of coalitions whose score is known once the utility is bound; they are not counted
         as evaluations.
+    is_noisy : bool
+        Whether `evaluate` tells the noise of scores.
     walk : callable or None
         Where extending a coalition is cheaper than scoring one anew:
         ``walk(start, order)``, with `start` of shape (B, n) and `order` of shape (B, L),
@@ -65,6 +71,7 @@ class Utility(ABC):
     block_size = 1024
     derived = ()
     known_sizes = ()
+    is_noisy = False
     walk = None
 
     @abstractmethod

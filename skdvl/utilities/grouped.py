@@ -28,6 +28,7 @@ class GroupedUtility(Utility):
         self.n_players = len(names)
         self.block_size = utility.block_size
         self.known_sizes = (0, self.n_players) if utility.known_sizes else ()
+        self.is_noisy = utility.is_noisy
 
     def __call__(self, masks):
         return self.evaluate(masks).scores
@@ -43,7 +44,9 @@ class GroupedUtility(Utility):
             for i, piece in enumerate(pieces)
             for j, words in piece.failures.items()
         }
-        return Scored(np.concatenate([piece.scores for piece in pieces]), failures)
+        scores = np.concatenate([piece.scores for piece in pieces])
+        noise = np.concatenate([piece.noise for piece in pieces]) if self.is_noisy else None
+        return Scored(scores, failures, noise)
 
     def bind(self):
         return self.utility.bind()

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from .base import Scored, Utility
+from .repeats import random_states
 
 # Estimators of these modules are plain: they keep no estimators inside, do not change their
 # parameters in fit, and check nothing but their input. So a fresh one is a copy of its
@@ -46,10 +47,13 @@ class ModelUtility(Utility):
     fit_params, score_params : dict or None
         Passed to `fit` and to the scorer; arrays with one entry for each training row are cut
         to the coalition's rows.
+    repeats : Repeats or None, default=None
+        Score each coalition under several seeds, in place of those of the estimator, and take
+        the mean.
     """
 
     block_size = 32
-    derived = ("_full_score", "_empty_score", "_constants", "_is_plain", "_counts_hits")
+    derived = ("_full", "_empty_score", "_constants", "_is_plain", "_counts_hits", "_seeded")
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class ModelUtility(Utility):
         empty_score="dummy",
         fit_params=None,
         score_params=None,
+        repeats=None,
     ):
         self.estimator = estimator
         self.X, self.y = X, y
@@ -77,8 +82,9 @@ class ModelUtility(Utility):
         self.classes = self._codes = None
         if is_classifier(estimator) and np.ndim(y) == 1:
             self.classes, self._codes = np.unique(y, return_inverse=True)
+        self.repeats, self.is_noisy = repeats, repeats is not None
         self._constants = {}
-        self._full_score = None
+        self._full = None  # score and noise
         self._given_empty_score = empty_score
         self._empty_score = None if empty_score == "dummy" else float(empty_score)
 
@@ -92,22 +98,25 @@ class ModelUtility(Utility):
         """
         X, y = own_rows(self.X), own_rows(self.y)
         model = clone(self.estimator).fit(X, y, **self.fit_params)
-        full_score = self._scored(model)
+        full = self._scored(model), 0.0
+        if self.repeats is not None:
+            everyone, finite = np.arange(self.n_players), sklearn.get_config()["assume_finite"]
+            full = self._repeated(everyone, np.ones(self.n_players, dtype=bool), finite)
         if self._empty_score is None:
             self._empty_score = self._dummy_score()
-        self._full_score = full_score
+        self._full = full
         return model
 
     @property
     def full_score(self):
-        if self._full_score is None:
+        if self._full is None:
             self.bind()
-        return self._full_score
+        return self._full[0]
 
     @property
     def empty_score(self):
         """Score of the empty coalition."""
-        if self._full_score is None:
+        if self._full is None:
             self.bind()
         return self._empty_score
 
@@ -120,9 +129,9 @@ class ModelUtility(Utility):
                 f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
                 "for each coalition."
             )
-        if self._full_score is None:
+        if self._full is None:
             self.bind()
-        scores, failures = np.empty(len(masks)), {}
+        scores, failures, noise = np.empty(len(masks)), {}, np.zeros(len(masks))
         finite = sklearn.get_config()["assume_finite"]
         # The fit on all rows has validated the parameters, and found the input finite.
         with sklearn.config_context(
@@ -131,25 +140,42 @@ class ModelUtility(Utility):
             for j, mask in enumerate(masks):
                 rows = np.flatnonzero(mask)
                 try:
-                    scores[j] = self._score(rows, finite)
+                    scores[j], noise[j] = self._score(rows, mask, finite)
                 except MemoryError:  # a machine's limit is no property of the coalition
                     raise
                 except Exception as error:
                     scores[j], failures[j] = self._failed(rows, error)
-        return Scored(scores, failures)
+        return Scored(scores, failures, noise if self.is_noisy else None)
 
-    def _score(self, rows, finite):
+    def _score(self, rows, mask, finite):
+        """Return the score of a coalition, and its noise."""
         if not len(rows):
-            return self.empty_score
+            return self.empty_score, 0.0
         if len(rows) == self.n_players:
-            return self.full_score
+            return self._full
         if self._codes is not None and self.error_score == "auto":
             codes = self._codes[rows]
             if (codes == codes[0]).all():
-                return self._constant_score(codes[0])
+                return self._constant_score(codes[0]), 0.0
+        if self.repeats is not None:
+            return self._repeated(rows, mask, finite)
+        return self._refitted(rows, self._fresh(), finite), 0.0
+
+    def _repeated(self, rows, mask, finite):
+        """Return the mean score over several seeds, and its variance."""
+
+        def score(rng):
+            seeds = rng.integers(2**31 - 1, size=len(self._seeded)).tolist()
+            model = self._fresh().set_params(**dict(zip(self._seeded, seeds, strict=True)))
+            return self._refitted(rows, model, finite)
+
+        return self.repeats.mean(mask, score)
+
+    def _refitted(self, rows, model, finite):
         X = self.X[rows] if type(self.X) is np.ndarray else _safe_indexing(self.X, rows)
+        X = own_rows(X) if len(rows) == self.n_players else X
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
-        model = self._fresh().fit(X, self.y[rows], **params)
+        model.fit(X, self.y[rows], **params)
         if self._counts_hits:  # what accuracy_score would return, without its checks
             predicted = model.predict(_own(self.X_val))
             if np.shape(predicted) == self.y_val.shape:
@@ -194,6 +220,10 @@ class ModelUtility(Utility):
         fresh = object.__new__(type(self.estimator))
         fresh.__dict__.update(self.estimator.__dict__)
         return fresh
+
+    @cached_property
+    def _seeded(self):
+        return random_states(self.estimator)
 
     @cached_property
     def _counts_hits(self):

@@ -37,7 +37,7 @@ from .inputs import (
 from .keeper import Keeper, identify
 from .parameters import CONSTRAINTS, complete
 from .plan import check_parts, make_plan
-from .problem import Problem, check_score_params, play
+from .problem import Problem, check_score_params, make_repeats, play
 
 # Fitted attributes that the next fit may not set again.
 _SOMETIMES = (
@@ -73,6 +73,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         strategy="auto",
         error_score="auto",
         empty_score="dummy",
+        n_repeats=1,
+        repeat_rtol=None,
         cache=None,
         store_history=False,
         warm_start=False,
@@ -91,6 +93,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.strategy = strategy
         self.error_score = error_score
         self.empty_score = empty_score
+        self.n_repeats = n_repeats
+        self.repeat_rtol = repeat_rtol
         self.cache = cache
         self.store_history = store_history
         self.warm_start = warm_start
@@ -222,6 +226,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             self.empty_score,
             dict(routed.estimator.fit),
             dict(routed.scorer.score),
+            make_repeats(self),
         )
         return problem, names
 

@@ -21,6 +21,8 @@ CONSTRAINTS = {
     "cv": ["cv_object"],
     "error_score": [StrOptions({"auto", "raise"}), _NUMBER],
     "empty_score": [StrOptions({"dummy"}), _NUMBER],
+    "n_repeats": [Interval(Integral, 1, None, closed="left")],
+    "repeat_rtol": [Interval(Real, 0, None, closed="left"), None],
     "cache": [StrOptions({"memory", "disk"}), Cache, None],
     "store_history": ["boolean"],
     "warm_start": ["boolean"],
@@ -63,11 +65,21 @@ error_score : "auto", "raise" or float, default="auto"
 empty_score : "dummy" or float, default="dummy"
     What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
     ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
+n_repeats : int, default=1
+    Score each coalition under that many seeds of a stochastic estimator, and take the mean; their
+    variance enters `stderr_`. All random states of the estimator are redrawn then, from the
+    coalition and `random_state`. 1 pins one seed for all coalitions: values are those of this
+    seed, and `stderr_` does not tell how others would differ. A coalition counts once in
+    `n_evaluations_`.
+repeat_rtol : float or None, default=None
+    Score a coalition fewer times than `n_repeats`, but for 3, where the standard error of the
+    mean is at most this share of the mean.
 cache : "memory", "disk", Cache or None, default=None
     Where the scores of coalitions are kept, so that none is computed twice: by this valuator, by
     others on the same data and estimator, such as for another semivalue, or by the next fit.
     "memory" is one `MemoryCache` for the whole process, "disk" a `DiskCache` in the user's cache
-    folder; see `skdvl.caching`. The values are the same with and without.
+    folder; see `skdvl.caching`. The values are the same with and without. Set `random_state`: each
+    seed of the estimator has scores of its own.
 store_history : bool, default=False
     Keep the values after every round in `history_`.
 warm_start : bool, default=False

@@ -2,7 +2,7 @@
 
 import warnings
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..caching import make_recall
 from ..engine import Game, run_rounds
 from ..utilities import GroupedUtility, ModelUtility, Utility
 from ..utilities.model import own_rows
+from ..utilities.repeats import FEWEST, Repeats, random_states
 from ..workers import pinned_threads, quiet
 
 
@@ -36,6 +37,8 @@ class Problem:
         See `ModelUtility`.
     fit_params, score_params : dict
         Arrays with one entry for each row of X are cut to the rows in use.
+    repeats : Repeats or None
+        Without the seed of the fit.
     """
 
     estimator: Any
@@ -51,6 +54,7 @@ class Problem:
     empty_score: Any
     fit_params: dict
     score_params: dict
+    repeats: Repeats | None
 
     @property
     def n_players(self):
@@ -73,14 +77,16 @@ class Problem:
         utilities : list of Utility
         """
         estimator = pin_seeds(clone(self.estimator), seed)
+        repeats = None if self.repeats is None else replace(self.repeats, seed=seed)
         if self.splits is None:
-            utility = self._utility(estimator, self.X, self.y, self.X_val, self.y_val)
+            utility = self._utility(estimator, repeats, self.X, self.y, self.X_val, self.y_val)
             return utility.bind(), [self._played(utility, self.player_of_row)]
         model = clone(estimator).fit(own_rows(self.X), own_rows(self.y), **self.fit_params)
         utilities = []
         for train, test in self.splits:
             utility = self._utility(
                 estimator,
+                repeats,
                 *(_safe_indexing(array, train) for array in (self.X, self.y)),
                 *(_safe_indexing(array, test) for array in (self.X, self.y)),
                 train=train,
@@ -90,7 +96,7 @@ class Problem:
             utilities.append(self._played(utility, self.player_of_row[train]))
         return model, utilities
 
-    def _utility(self, estimator, X, y, X_val, y_val, train=None, test=None):
+    def _utility(self, estimator, repeats, X, y, X_val, y_val, train=None, test=None):
         return ModelUtility(
             estimator,
             X,
@@ -102,6 +108,7 @@ class Problem:
             empty_score=self.empty_score,
             fit_params=_check_method_params(self.X, self.fit_params, train),
             score_params=_check_method_params(self.X, self.score_params, test),
+            repeats=repeats,
         )
 
     def _played(self, utility, player_of_row):
@@ -152,6 +159,36 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
     if trouble:
         warnings.warn(trouble, RuntimeWarning, stacklevel=4)
     return model, keeper.last
+
+
+def make_repeats(valuator):
+    """Return how often coalitions are scored, or None if once.
+
+    Parameters
+    ----------
+    valuator : CoalitionValuator
+
+    Returns
+    -------
+    repeats : Repeats or None
+    """
+    at_most, rtol = valuator.n_repeats, valuator.repeat_rtol
+    if rtol is not None and at_most < FEWEST:
+        raise ValueError(
+            f"repeat_rtol={rtol!r} needs n_repeats, the most scores of a coalition, to be at least "
+            f"{FEWEST}; it is {at_most}."
+        )
+    if at_most == 1:
+        return None
+    if not random_states(valuator.estimator):
+        warnings.warn(
+            f"n_repeats={at_most} has no effect: {type(valuator.estimator).__name__} has no "
+            "random_state, so each score of a coalition would be the same.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+    return Repeats(int(at_most), rtol)
 
 
 def pin_seeds(estimator, seed):
