@@ -39,6 +39,7 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
     supports_retrieve_callback = True
     default_n_jobs = -1  # whoever asks for a cluster wants all of it
     supports_inner_max_num_threads = False
+    runs_lost_tasks_again = True  # unless a call is given max_retries=0
 
     def __init__(
         self, nesting_level=0, inner_max_num_threads=None, ray_remote_args=None, **options
@@ -70,12 +71,15 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         n_cpus = int(_started().cluster_resources().get("CPU", 1))
         return max(n_cpus + 1 + n_jobs, 1)
 
-    def configure(self, n_jobs=1, parallel=None, **_):
-        """Get ready for a call of `parallel`."""
+    def configure(self, n_jobs=1, parallel=None, max_retries=None, **_):
+        """Get ready for a call of `parallel`, whose tasks may be lost `max_retries` times."""
         ray = _started()
         self.parallel = parallel
         settings = {"num_cpus": 1, "max_retries": 3, "scheduling_strategy": "SPREAD"}
-        self._run = ray.remote(_run_batch).options(**settings | (self.ray_remote_args or {}))
+        settings |= self.ray_remote_args or {}
+        if max_retries is not None:
+            settings["max_retries"] = max_retries
+        self._run = ray.remote(_run_batch).options(**settings)
         return self.effective_n_jobs(n_jobs)
 
     def submit(self, func, callback=None):

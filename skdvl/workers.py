@@ -199,8 +199,9 @@ def _one_call(function, parcel, line, portions, n_jobs):
     after an interrupted call may hand out stale results.
     """
     spare = n_jobs if line.is_fast() else 0  # so that no worker waits for its next portion
+    options = _once() if line.has_suspects() else {}
     parallel = Parallel(
-        n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch=n_jobs + spare
+        n_jobs=n_jobs, return_as="generator", batch_size=1, pre_dispatch=n_jobs + spare, **options
     )
     if not line.is_measured():
         portions = islice(portions, n_jobs)
@@ -258,8 +259,14 @@ def _one_alone(function, parcel, line):
 
 def _alone(function, parcel, number, task):
     call = delayed(_attempt_all)(_here(), function, parcel, [number], [task])
-    (back,) = Parallel(n_jobs=2)([call])  # 2: never in this process
+    (back,) = Parallel(n_jobs=2, **_once())([call])  # 2: never in this process
     return back
+
+
+def _once():
+    """Return the option that a task which kills its worker is not run again by the backend."""
+    backend, _ = get_active_backend()
+    return {"max_retries": 0} if getattr(backend, "runs_lost_tasks_again", False) else {}
 
 
 def kills(function, task, *, shared=()):
@@ -312,6 +319,10 @@ class _Line:
         self._over = True
         self._out.clear()
         self._lost.clear()
+
+    def has_suspects(self):
+        """Whether some task may have killed its worker."""
+        return self._n_suspects > 0
 
     def suspect(self):
         """Send whatever is out one by one."""

@@ -16,12 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
 from skdvl import SemivalueValuator, ShapleyValuator
+from skdvl.caching import MemoryCache
 from skdvl.samplers import PairedSampler, PermutationSampler, StratifiedSampler
 from skdvl.semivalues import Banzhaf
 from skdvl.stopping import MaxRounds
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import Utility
-from skdvl.workers import ordered_map
+from skdvl.workers import kills, ordered_map
 
 # Newer versions of Ray want a token that all processes of a cluster share; read when imported.
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
@@ -89,6 +90,21 @@ def test_same_bits(cluster, n_jobs, params, medium):
     np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
 
 
+@pytest.mark.parametrize("params", [{}, {"truncation": RelativeTruncation(rtol=0.02)}], ids=str)
+def test_same_bits_with_a_cache(on_ray, params, medium):
+    X, y = medium[:2]
+    cache, told = MemoryCache(), []
+    settings = {"stopping": MaxRounds(1), "cv": 3, "random_state": 0} | params
+    with joblib.parallel_config(backend="sequential"):
+        alone = ShapleyValuator(LogisticRegression(), **settings).fit(X, y)
+    for _ in ("cold", "warm"):
+        spread = ShapleyValuator(LogisticRegression(), cache=cache, **settings).fit(X, y)
+        np.testing.assert_array_equal(spread.values_, alone.values_)
+        np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
+        told.append(cache.stats.sets)
+    assert told[0] == told[1] > 0  # the second fit has scored nothing
+
+
 def test_everything_of_scikit_learn_runs_on_it(cluster, medium):
     X, y = medium[:2]
     forest = RandomForestClassifier(20, random_state=0)
@@ -150,6 +166,17 @@ def dies(marks, i):
 def test_killed_workers_lose_nothing(on_ray, tmp_path):
     assert ordered_map(dies, [(i,) for i in range(40)], shared=(str(tmp_path),)) == list(range(40))
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def always_dies(log):
+    with open(log, "a") as marks:
+        marks.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_task_that_kills_is_not_run_again_to_find_out(on_ray, tmp_path):
+    assert kills(always_dies, (str(tmp_path / "log"),))
+    assert (tmp_path / "log").read_text() == "x"
 
 
 class Slow(Utility):
