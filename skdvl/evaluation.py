@@ -243,9 +243,10 @@ def _blocks(utility, walks, alone):
         for first in range(0, len(walks), n_walks):
             yield walks.rows(first, first + n_walks), 0, steps
     else:
-        for walk in range(len(walks)):
+        for i in range(len(walks)):
+            walk = walks.rows(i, i + 1)  # one object, which is pickled once for many blocks
             for first in range(0, steps, size):
-                yield walks.rows(walk, walk + 1), first, min(first + size, steps)
+                yield walk, first, min(first + size, steps)
 
 
 def score_block(utilities, rules, g, walks, first, last):
