@@ -75,14 +75,18 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
     if stopping.completion(run) >= 1:
         return
     began, limit = perf_counter(), stopping.time_limit - run.elapsed
+    together = _together(games, rules, run)
+    skip = run.n_rounds % together
     scored_rounds = score_rounds(
         [game.utility for game in games],
-        _draw_rounds(games, rules, run),
+        _draw_rounds(games, rules, run, run.n_rounds - skip, together),
         begun=run.begun,
         truncation=rules.truncation,
         recall=recall,
         n_jobs=n_jobs,
         goes_on=lambda: perf_counter() - began < limit,
+        together=together,
+        skip=skip,
     )
     elapsed = run.elapsed
     with closing(scored_rounds):
@@ -105,12 +109,30 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
                 return
 
 
-def _draw_rounds(games, rules, run):
+def _together(games, rules, run):
+    """Return how many rounds have the walks that a utility is best given in lockstep.
+
+    It depends on nothing that differs between sessions, and bundles begin at its multiples: a
+    fit that goes on finds the same walks in lockstep.
+    """
+    bundles = [1]
+    for g, game in enumerate(games):
+        if game.utility.walk is not None:
+            walks = _draw(game, rules.sampler, run.seed, 0, g)
+            n_walks = game.utility.lockstep(walks.length) or 1
+            bundles.append(n_walks // len(walks))
+    return max(bundles)
+
+
+def _draw_rounds(games, rules, run, first, together):
     """Yield the walks of every round to come, for each game that goes on."""
     ends = [rules.sampler.n_rounds(len(game.players)) for game in games]
-    for t in count(run.n_rounds):
+    limit = rules.stopping.round_limit
+    if limit < math.inf:  # a bundle is whole even if the last rounds of it are not wanted
+        limit = -(-limit // together) * together
+    for t in count(first):
         live = [g for g, end in enumerate(ends) if end is None or t < end]
-        if not live or t >= rules.stopping.round_limit:
+        if not live or t >= limit:
             return
         yield [(g, _draw(games[g], rules.sampler, run.seed, t, g)) for g in live]
 

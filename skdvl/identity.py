@@ -6,13 +6,16 @@ that the code refers to. What cannot be told apart for sure is refused by name.
 """
 
 import copyreg
+import dis
 import hashlib
 import platform
 import struct
 import sys
 import sysconfig
+from contextlib import suppress
 from functools import cache, cached_property
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import resolve_name
 from numbers import Integral, Real
 from pathlib import Path
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -271,13 +274,18 @@ class _Walk:
         for name, thing in found.items():
             self.put("global", name)
             self.tell(thing, f"{place}'s {name}")
+        for name in _imports(function.__code__, function.__globals__.get("__package__")):
+            self.put("import", name)
+            with suppress(ImportError):
+                self.tell(import_module(name), f"{place}'s {name}")
         attributes = {k: v for k, v in vars(function).items() if k != "__wrapped__"}
         self.tell_named(attributes.items(), place)
 
     def _tell_code(self, code, place):
         self.put("code", code.co_code, code.co_exceptiontable, *code.co_names, *code.co_freevars)
         self.put("names of arguments", *code.co_varnames)  # by which they may be passed
-        self.put("arguments", repr((code.co_argcount, code.co_kwonlyargcount, code.co_flags)))
+        counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+        self.put("arguments", repr((*counts, code.co_flags)))
         self.tell_each(code.co_consts, place)
 
     def _tell_module(self, module, place):
@@ -292,7 +300,7 @@ class _Walk:
         if _is_pinned(cls):
             self.put("release", _pinned(cls.__module__))
             return
-        self.tell_each(cls.__bases__, f"{place}'s class")
+        self.tell_each((type(cls), *cls.__bases__), f"{place}'s class")
         for name, thing in sorted(vars(cls).items()):
             if name in _SILENT:
                 continue
@@ -379,6 +387,20 @@ def _names(code):
         if isinstance(inner, CodeType):
             names |= _names(inner)
     return names
+
+
+def _imports(code, package):
+    """Return the modules that some code, and the functions inside it, import when they run."""
+    found, steps = set(), list(dis.get_instructions(code))
+    for i, step in enumerate(steps):
+        if step.opname == "IMPORT_NAME":
+            dots = "." * steps[i - 2].argval
+            with suppress(ImportError):  # beyond the top; it would fail when it runs
+                found.add(resolve_name(dots + step.argval, package))
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found |= set(_imports(inner, package))
+    return sorted(found)
 
 
 def _is_pinned(thing):

@@ -42,6 +42,9 @@ class Run:
         Values after every round, if asked for.
     failure : str
         The first coalition of this session that could not be fitted, and why.
+    effort : tuple of (int, int, float)
+        Coalitions scored, and refitted, and seconds of workers, of this session: what
+        `skdvl.evaluation.Effort` says.
     begun : dict of str to ndarray
         Scores of the round that is under way, of which nothing above knows yet.
     """
@@ -60,6 +63,7 @@ class Run:
     recent: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     history: list | None = None
     failure: str = ""
+    effort: tuple = (0, 0, 0.0)
     begun: dict = field(default_factory=dict)
 
     @classmethod
@@ -105,6 +109,7 @@ class Run:
             recent=recent,
             history=history,
             failure=self.failure or scored.failure,
+            effort=tuple(a + b for a, b in zip(self.effort, scored.effort, strict=True)),
             begun={},
         )
 
@@ -116,7 +121,10 @@ class Run:
                 "known. Set store_history=True before the first fit, or warm_start=False."
             )
         return replace(
-            self, window=max(window, _WINDOW), history=self.history if store_history else None
+            self,
+            window=max(window, _WINDOW),
+            history=self.history if store_history else None,
+            effort=(0, 0, 0.0),
         )
 
     def save(self, path, fingerprint):

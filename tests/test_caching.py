@@ -1,5 +1,6 @@
 """Caches: the same values with and without, nothing computed twice, nothing wrong ever returned."""
 
+import json
 import os
 import pickle
 import shutil
@@ -13,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 import skdvl
-from skdvl.caching import DiskCache, MemoryCache, shared_memory
+from skdvl.caching import Cache, DiskCache, MemoryCache, shared_memory
 from skdvl.caching.recall import Recall
 from skdvl.samplers import (
     CoalitionSampler,
@@ -30,7 +32,7 @@ from skdvl.samplers import (
 )
 from skdvl.semivalues import Banzhaf, BetaShapley
 from skdvl.stopping import MaxEvaluations, MaxRounds
-from skdvl.testing import SmallGame
+from skdvl.testing import SmallGame, check_cache
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import ModelUtility, Utility
 
@@ -75,11 +77,18 @@ def test_off_cold_and_warm_give_the_same_bits(case, n_jobs, medium):
     where = {} if case == "folds" else {"X_val": X_val, "y_val": y_val}
     cache = MemoryCache()
     settings = {"stopping": MaxRounds(3), "random_state": 0, "n_jobs": n_jobs} | FITS[case]
-    off = skdvl.SemivalueValuator(GaussianNB(), **settings).fit(X, y, **where)
-    cold = skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings).fit(X, y, **where)
+    off = skdvl.SemivalueValuator(GaussianNB(), kernel="refit", **settings).fit(X, y, **where)
+    cold = skdvl.SemivalueValuator(GaussianNB(), kernel="refit", cache=cache, **settings).fit(
+        X, y, **where
+    )
     _same(off, cold)
     cache.stats.clear()
-    _same(off, skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings).fit(X, y, **where))
+    _same(
+        off,
+        skdvl.SemivalueValuator(GaussianNB(), kernel="refit", cache=cache, **settings).fit(
+            X, y, **where
+        ),
+    )
     assert cache.stats.sets == 0 and cache.stats.hits > 0
 
 
@@ -169,6 +178,7 @@ def test_nothing_is_shared_with_another_utility(other, medium):
     X, y, X_val, y_val, _ = medium
     cache = MemoryCache()
     settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
+    settings["kernel"] = "refit"  # caches are for these
     skdvl.ShapleyValuator(cache=cache, **settings).fit(X, y, X_val=X_val, y_val=y_val)
 
     def n_hits(X, y, X_val, y_val, **params):
@@ -248,8 +258,10 @@ def test_what_cannot_be_told_leaves_the_cache_out(medium):
         return model.score(X, y) + lock.locked()
 
     settings = {"scoring": score, "stopping": MaxRounds(1), "random_state": 0}
-    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
-    valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+    off = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
+    valuator = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", cache=cache, **settings)
     with pytest.warns(UserWarning, match=r"The scorer's lock is a _thread\.lock.*left out"):
         _same(off, valuator.fit(X, y, X_val=X_val, y_val=y_val))
     assert len(cache) == 0
@@ -260,7 +272,12 @@ def test_memory_is_shared_by_all_that_ask_for_it(medium):
     shared_memory().clear()
     shared_memory().stats.clear()
     valuator = skdvl.ShapleyValuator(
-        GaussianNB(), stopping=MaxRounds(1), cv=2, random_state=0, cache="memory"
+        GaussianNB(),
+        kernel="refit",
+        stopping=MaxRounds(1),
+        cv=2,
+        random_state=0,
+        cache="memory",
     )
     search = GridSearchCV(
         skdvl.make_pipeline(skdvl.DataPruner(valuator), GaussianNB()),
@@ -370,7 +387,7 @@ def test_threads_may_share_it():
 def test_clones_share_it_and_it_does_not_travel():
     cache = MemoryCache(max_size=10**6)
     cache.put_many({b"a": 1.0})
-    valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache)
+    valuator = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", cache=cache)
     assert clone(valuator).cache is cache
     travelled = pickle.loads(pickle.dumps(cache))
     assert len(travelled) == 0 and travelled.max_size == 10**6 and len(cache) == 1
@@ -413,10 +430,12 @@ def _run(script, *args, check=True):
 def test_a_fit_in_another_run_is_warm(n_jobs, medium, tmp_path):
     X, y, X_val, y_val, _ = medium
     settings = {"stopping": MaxRounds(2), "random_state": 0, "n_jobs": n_jobs}
-    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    off = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
     for warm in (False, True):
         cache = DiskCache(tmp_path)
-        on = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+        on = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", cache=cache, **settings)
         _same(off, on.fit(X, y, X_val=X_val, y_val=y_val))
         assert (cache.stats.sets == 0) == warm
 
@@ -482,13 +501,15 @@ def test_damaged_files_never_lie_and_never_raise(tmp_path):
 def test_a_cache_that_fails_costs_one_warning_and_no_value(medium, tmp_path):
     X, y, X_val, y_val, _ = medium
     settings = {"stopping": MaxRounds(2), "random_state": 0}
-    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    off = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "cache.db").write_bytes(b"no database" * 1000)
     for name in ("file", "odd"):
         cache = DiskCache(tmp_path / name)
-        valuator = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+        valuator = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", cache=cache, **settings)
         with pytest.warns(RuntimeWarning, match=f"{name}.*cannot be used") as told:
             _same(off, valuator.fit(X, y, X_val=X_val, y_val=y_val))
         assert len(told) == 1 and cache.stats.errors > 0 and cache.stats.hits == 0
@@ -552,3 +573,106 @@ def test_a_limit_drops_what_was_not_used(tmp_path):
         DiskCache(tmp_path, size_limit=0).put_many({b"a": 1.0})
     with pytest.raises(ValueError, match="'path' parameter of DiskCache"):
         skdvl.ShapleyValuator(GaussianNB(), cache=DiskCache(3)).fit(np.eye(4), [0, 1, 0, 1])
+
+
+class Logged(GaussianNB):
+    """Writes down what it is fitted on."""
+
+    def fit(self, X, y):
+        getattr(json, "skdvl_log", []).append(X.tobytes())  # workers have none
+        return super().fit(X, y)
+
+
+class PickyAndLogged(Picky):
+    def fit(self, X, y):
+        json.skdvl_log.append(len(X))
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def log(monkeypatch):
+    monkeypatch.setattr(json, "skdvl_log", [], raising=False)  # not a part of any digest
+    return json.skdvl_log
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_coalition_is_fitted_twice_though_others_of_its_block_are_new(n_jobs, log, medium):
+    X, y, X_val, y_val, _ = medium
+    X, y, where, cache = X[:12], y[:12], {"X_val": X_val, "y_val": y_val}, MemoryCache()
+    settings = {"stopping": MaxRounds(6), "random_state": 0, "n_jobs": n_jobs}
+    settings["sampler"] = PermutationSampler()
+    off = skdvl.ShapleyValuator(Logged(), **settings).fit(X, y, **where)
+    log.clear()
+    _same(off, skdvl.ShapleyValuator(Logged(), cache=cache, **settings).fit(X, y, **where))
+    if n_jobs == 1:  # workers keep logs of their own
+        assert len(log) == len(set(log)) > 100  # the first is the fit on all rows
+        known, settings["sampler"] = set(log[1:]), CoalitionSampler()
+        log.clear()
+        skdvl.BanzhafValuator(Logged(), cache=cache, **settings).fit(X, y, **where)
+        assert len(log) > 100 and not known & set(log[1:])
+
+
+def test_only_what_failed_is_fitted_again(log, medium):
+    X, y, X_val, y_val, _ = medium
+    where, cache = {"X_val": X_val, "y_val": y_val}, MemoryCache()
+    settings = {"stopping": MaxRounds(1), "random_state": 0, "cache": cache}
+    with pytest.warns(FitFailedWarning):
+        cold = skdvl.ShapleyValuator(PickyAndLogged(), **settings).fit(X, y, **where)
+    log.clear()
+    with pytest.warns(FitFailedWarning):
+        warm = skdvl.ShapleyValuator(PickyAndLogged(), **settings).fit(X, y, **where)
+    _same(cold, warm)
+    assert len(log) == 1 + cold.n_failed_fits_
+
+
+class Smallest(Cache):
+    """No more than the contract asks for."""
+
+    def __init__(self):
+        self.clear()
+
+    def _read(self, keys):
+        return {key: self._records[key] for key in keys if key in self._records}
+
+    def _write(self, records):
+        self._records.update(records)
+
+    def _clear(self):
+        self._records = {}
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk", "limited", "secret", "smallest"])
+def test_the_contract(kind, tmp_path):
+    make = {
+        "memory": MemoryCache,
+        "disk": lambda: DiskCache(tmp_path),
+        "limited": lambda: DiskCache(tmp_path, size_limit=10**7),
+        "secret": lambda: DiskCache(tmp_path, secret="mine"),
+        "smallest": Smallest,
+    }
+    check_cache(make[kind]())
+
+
+def test_secrets_are_not_told(tmp_path):
+    cache = DiskCache(tmp_path, secret="xyzzy")
+    told = repr(cache), repr(skdvl.ShapleyValuator(cache=cache))
+    assert all("secret=" in words and "xyzzy" not in words for words in told)
+
+
+def test_a_file_beyond_use_is_named_and_can_be_cleared(tmp_path):
+    cache = DiskCache(tmp_path)
+    cache.put_many({b"a": 1.0})
+    cache.close()
+    (tmp_path / "cache.db").write_bytes(b"no database" * 1000)
+    cache.put_many({b"a": 1.0})
+    assert str(tmp_path) in cache.take_trouble()
+    cache.clear()
+    cache.put_many({b"a": 1.0})
+    assert cache.get_many([b"a"]) == {b"a": 1.0}
+
+
+def test_what_is_open_follows_its_parameters(tmp_path):
+    cache = DiskCache(tmp_path / "a")
+    cache.put_many({b"a": 1.0})
+    assert cache.set_params(path=tmp_path / "b").get_many([b"a"]) == {}
+    assert cache.set_params(path=tmp_path / "a").get_many([b"a"]) == {b"a": 1.0}

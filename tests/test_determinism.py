@@ -46,6 +46,7 @@ def _same(a, b):
 
 def _valuator(case, **params):
     settings = {"random_state": 5, "stopping": MaxRounds(2), "store_history": True}
+    settings["kernel"] = "refit"  # of which the rounds are cut into blocks
     return SemivalueValuator(GaussianNB(), **(settings | CASES[case] | params))
 
 
@@ -130,9 +131,11 @@ def test_a_checkpoint_keeps_its_seed(medium, tmp_path):
     """Without a random_state, the seed is that of the file."""
     X, y = medium[:2]
     params = {"checkpoint": tmp_path / "run", "cv": 2}
-    first = ShapleyValuator(GaussianNB(), stopping=MaxRounds(1), **params).fit(X, y)
-    longer = ShapleyValuator(GaussianNB(), stopping=MaxRounds(3), **params).fit(X, y)
-    again = ShapleyValuator(GaussianNB(), stopping=MaxRounds(3), **params).fit(X, y)
+    first = ShapleyValuator(GaussianNB(), kernel="refit", stopping=MaxRounds(1), **params).fit(X, y)
+    longer = ShapleyValuator(GaussianNB(), kernel="refit", stopping=MaxRounds(3), **params).fit(
+        X, y
+    )
+    again = ShapleyValuator(GaussianNB(), kernel="refit", stopping=MaxRounds(3), **params).fit(X, y)
     assert longer.n_rounds_ == 3 and not np.array_equal(first.values_, longer.values_)
     _same(longer, again)
 
@@ -196,7 +199,7 @@ class SmallBlocks(SmallGame):
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_scored_is_lost_amid_a_round(case, n_jobs, monkeypatch, tmp_path):
     """Stopped again and again, between any two blocks, and started again."""
-    monkeypatch.setattr("skdvl.evaluation._SECONDS", 0.0)
+    monkeypatch.setattr("skdvl.evaluation.stream._SECONDS", 0.0)
     monkeypatch.setattr("skdvl.valuators.keeper._SECONDS", 0.0)
     params = {"random_state": 0, "store_history": True, "stopping": MaxRounds(3)} | CASES[case]
 
@@ -228,15 +231,18 @@ def test_time_that_ends_amid_a_round_loses_nothing(truncation, medium, tmp_path)
     X, y = medium[:2]
     params = {"random_state": 0, "cv": 3, "truncation": truncation, "checkpoint": tmp_path / "run"}
     whole = ShapleyValuator(
-        GaussianNB(), stopping=MaxRounds(2), **(params | {"checkpoint": None})
+        GaussianNB(), kernel="refit", stopping=MaxRounds(2), **(params | {"checkpoint": None})
     ).fit(X, y)
     for seconds in np.arange(0.02, 0.2, 0.04):
         with warnings.catch_warnings():  # of rows without a value yet
             warnings.simplefilter("ignore")
-            ShapleyValuator(GaussianNB(), stopping=MaxTime(seconds) | MaxRounds(2), **params).fit(
-                X, y
-            )
-    _same(whole, ShapleyValuator(GaussianNB(), stopping=MaxRounds(2), **params).fit(X, y))
+            ShapleyValuator(
+                GaussianNB(), kernel="refit", stopping=MaxTime(seconds) | MaxRounds(2), **params
+            ).fit(X, y)
+    _same(
+        whole,
+        ShapleyValuator(GaussianNB(), kernel="refit", stopping=MaxRounds(2), **params).fit(X, y),
+    )
 
 
 def test_a_longer_look_back_continues_bit_for_bit(medium):
@@ -251,7 +257,11 @@ def test_random_state_instances_can_go_on(medium, tmp_path):
     X, y = medium[:2]
     params = {"cv": 2, "checkpoint": tmp_path / "run", "warm_start": True}
     valuator = ShapleyValuator(
-        GaussianNB(), stopping=MaxRounds(1), random_state=np.random.RandomState(0), **params
+        GaussianNB(),
+        kernel="refit",
+        stopping=MaxRounds(1),
+        random_state=np.random.RandomState(0),
+        **params,
     ).fit(X, y)
     assert valuator.set_params(stopping=MaxRounds(2)).fit(X, y).n_rounds_ == 2
 

@@ -282,14 +282,14 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.naive_bayes import GaussianNB
 from skdvl import ShapleyValuator
 from skdvl.stopping import MaxRounds
-from skdvl import evaluation
+from skdvl.evaluation import stream
 from skdvl.valuators import keeper
 
 if __name__ == "__main__":
-    keeper._SECONDS = evaluation._SECONDS = 0.05
+    keeper._SECONDS = stream._SECONDS = 0.05
     X, y = load_breast_cancer(return_X_y=True)
     valuator = ShapleyValuator(
-        GaussianNB(), stopping=MaxRounds(15), cv=2, random_state=0,
+        GaussianNB(), kernel="refit", stopping=MaxRounds(15), cv=2, random_state=0,
         checkpoint=sys.argv[1], n_jobs=int(sys.argv[3]),
     )
     print("begins", flush=True)
@@ -540,10 +540,11 @@ def test_data_frames_and_classes_of_a_script_travel(tmp_path):
 def test_estimators_of_all_backends_give_the_same(backend, medium):
     X, y = medium[:2]
     settings = {"stopping": MaxRounds(2), "cv": 3, "random_state": 0}
-    alone = ShapleyValuator(GaussianNB(), **settings).fit(X, y)
+    alone = ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(X, y)
     with joblib.parallel_config(backend=backend, n_jobs=3):
         np.testing.assert_array_equal(
-            ShapleyValuator(GaussianNB(), **settings).fit(X, y).values_, alone.values_
+            ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(X, y).values_,
+            alone.values_,
         )
 
 
@@ -553,7 +554,7 @@ def test_threads_that_fit_at_once_leave_the_process_as_it_was(medium):
 
     def fit(n_rounds):
         settings = {"stopping": MaxRounds(n_rounds), "cv": 2, "random_state": 0}
-        return ShapleyValuator(GaussianNB(), **settings).fit(X, y).values_
+        return ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(X, y).values_
 
     alone = [fit(n) for n in (1, 3)]
     with ThreadPoolExecutor() as pool:

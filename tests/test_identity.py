@@ -1,6 +1,7 @@
 """Equal things share a digest, in every process; whatever changes a value changes it."""
 
 import functools
+import importlib
 import importlib.util
 import os
 import re
@@ -276,3 +277,25 @@ def test_the_same_in_every_process(tmp_path):
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(found) == 1
+
+
+def test_modules_that_are_imported_when_a_function_runs_count(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for version in (1, 100):
+        (tmp_path / f"skdvl_metrics_{version}.py").write_text(f"factor = {version}\n")
+        (tmp_path / "skdvl_metrics.py").write_text(
+            f"from skdvl_metrics_{version} import factor\n\ndef scale():\n    return factor\n"
+        )
+        sys.modules.pop("skdvl_metrics", None)
+        importlib.invalidate_caches()
+
+        def score(model, X, y):
+            from skdvl_metrics import scale
+
+            return scale()
+
+        digests.append(digest(score))
+    for name in ("", "_1", "_100"):
+        sys.modules.pop(f"skdvl_metrics{name}")
+    assert digests[0] != digests[1]

@@ -5,48 +5,24 @@ import pickle
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 
 import numpy as np
 import pytest
 from pymemcache import Client
+from servers import Server, free_port
 from sklearn.naive_bayes import GaussianNB
 
 import skdvl
 from skdvl.caching import MemcachedCache
 from skdvl.stopping import MaxRounds
+from skdvl.testing import check_cache
 
 if shutil.which("memcached") is None and not os.environ.get("CI"):
     pytest.skip("no memcached here: apt-get install memcached", allow_module_level=True)
 
 SCORES = {bytes([i]) * 16: i / 7 for i in range(100)}
-
-
-def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-class Server:
-    def __init__(self, port=None, memory=16):
-        self.port = port or _free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        command = ["memcached", "-l", "127.0.0.1", "-p", str(self.port), "-U", "0"]
-        self.process = subprocess.Popen([*command, "-u", "root", "-m", str(memory)])
-        for _ in range(200):
-            with socket.socket() as caller:
-                if caller.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError("memcached did not start")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGCONT)
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
@@ -101,6 +77,29 @@ def test_clear_forgets_ours_alone(server):
     client.close()
 
 
+def test_the_contract(server):
+    check_cache(MemcachedCache([server.address], connect_timeout=0.5))
+
+
+def test_secrets_keep_apart(server):
+    ours, theirs = (MemcachedCache([server.address], secret=word) for word in ("a", "b"))
+    ours.put_many(SCORES)
+    theirs.put_many(dict.fromkeys(SCORES, 1.0))
+    assert ours.get_many(list(SCORES)) == SCORES and ours.stats.errors == 0
+    theirs.clear()
+    assert ours.get_many(list(SCORES)) == SCORES
+
+
+def test_scores_expire_when_they_should(server):
+    cache = MemcachedCache([server.address], expire=31 * 86400)  # memcached takes it for a date
+    cache.put_many(SCORES)
+    assert cache.get_many(list(SCORES)) == SCORES
+    brief = MemcachedCache([server.address], prefix="brief", expire=1)
+    brief.put_many(SCORES)
+    time.sleep(2.1)
+    assert brief.get_many(list(SCORES)) == {}
+
+
 class Bomb:
     def __init__(self, path):
         self.path = str(path)
@@ -127,8 +126,10 @@ def _fits(cache, medium):
     """Values with and without a cache; they are the same."""
     X, y, X_val, y_val, _ = medium
     settings = {"stopping": MaxRounds(2), "random_state": 0}
-    off = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, X_val=X_val, y_val=y_val)
-    on = skdvl.ShapleyValuator(GaussianNB(), cache=cache, **settings)
+    off = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
+    on = skdvl.ShapleyValuator(GaussianNB(), kernel="refit", cache=cache, **settings)
     on.fit(X, y, X_val=X_val, y_val=y_val)
     np.testing.assert_array_equal(off.values_, on.values_)
     np.testing.assert_array_equal(off.stderr_, on.stderr_)
@@ -142,14 +143,14 @@ def test_a_second_fit_is_warm(server, medium):
 
 
 def test_a_server_that_is_absent_costs_one_warning(medium):
-    cache = MemcachedCache([f"127.0.0.1:{_free_port()}"])
+    cache = MemcachedCache([f"127.0.0.1:{free_port()}"])
     with pytest.warns(RuntimeWarning, match="MemcachedCache.*cannot be used") as told:
         _fits(cache, medium)
     assert len(told) == 1 and cache.stats.errors == 3
 
 
 def test_a_server_may_die_and_come_back(monkeypatch):
-    monkeypatch.setattr("skdvl.caching.base._PAUSE", 0.2)
+    monkeypatch.setattr("skdvl.caching.breaker._PAUSE", 0.2)
     server = Server()
     cache = MemcachedCache([server.address])
     cache.put_many(SCORES)
@@ -210,6 +211,20 @@ ODD = {
 }
 
 
+def test_writes_that_fail_are_given_up_though_reads_work(server, monkeypatch):
+    cache, tried = MemcachedCache([server.address]), []
+
+    def fail(records):
+        tried.append(records)
+        raise OSError("full")
+
+    monkeypatch.setattr(cache, "_write", fail)
+    for _ in range(10):
+        cache.put_many(SCORES)
+        assert cache.get_many(list(SCORES)) == {}
+    assert len(tried) == 3
+
+
 @pytest.mark.parametrize("how", ODD)
 def test_odd_servers_cost_the_hits_alone(how, medium):
     listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
@@ -254,6 +269,8 @@ def test_odd_servers_cost_the_hits_alone(how, medium):
         {"prefix": "a b"},
         {"timeout": 0},
         {"deadline": -1},
+        {"expire": 0.5},
+        {"connect_timeout": 0},
     ],
     ids=str,
 )

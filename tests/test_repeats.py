@@ -41,7 +41,11 @@ class NoisyGame(Utility):
         return self.game(masks) + self.spread(masks) * self.off[codes]
 
     def evaluate(self, masks):
-        return Scored(self(masks), {}, self.spread(masks) ** 2)
+        return Scored(
+            self(masks),
+            {},
+            noise=np.stack([2 * self.spread(masks) ** 2, np.full(len(masks), 2)], 1),
+        )
 
 
 CASES = {
@@ -95,6 +99,41 @@ def _prediction(model, X, y):
     return float(model.predict(X)[0])
 
 
+class Dreamt(RegressorMixin, BaseEstimator):
+    """A number that depends on the seed alone."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        rng = np.random.default_rng(self.random_state)
+        self.prediction_ = 10.0 + rng.normal() / 5
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.prediction_)
+
+
+@pytest.mark.parametrize("params", [{}, {"n_repeats": 20, "repeat_rtol": 0.007}], ids=str)
+@pytest.mark.parametrize("cv", [None, 4])
+def test_errors_are_honest_over_folds_and_under_a_tolerance(cv, params):
+    """All values are 0 but for the seeds."""
+    X, y, z = np.arange(12.0)[:, None], np.arange(12.0), []
+    where = {} if cv else {"X_val": X, "y_val": y}
+    for seed in range(80):
+        valuator = skdvl.LeaveOneOutValuator(
+            Dreamt(),
+            scoring=_prediction,
+            empty_score=10.0,
+            cv=cv or 5,
+            random_state=seed,
+            **{"n_repeats": 4} | params,
+        )
+        valuator.fit(X, y, **where)
+        z.append(valuator.values_ / valuator.stderr_)
+    assert 0.75 < np.sqrt(np.mean(np.square(z))) < 1.4  # those of a fit depend on each other
+
+
 @pytest.fixture
 def log(monkeypatch):
     monkeypatch.setattr(json, "skdvl_log", [], raising=False)  # not a part of any digest
@@ -118,8 +157,8 @@ def test_a_score_is_the_mean_over_seeds_that_follow_from_the_coalition(log):
             for seed in seeds[5 * j : 5 * j + 5]
         ]
         np.testing.assert_allclose(scored.scores[j], np.mean(drawn))
-        np.testing.assert_allclose(scored.noise[j], np.var(drawn, ddof=1) / 5)
-    assert scored.noise[2] > 0
+        np.testing.assert_allclose(scored.noise[j], [5 * np.var(drawn), 5])
+    assert scored.noise[2, 0] > 0
     np.testing.assert_array_equal(utility.evaluate(masks[:1]).scores, scored.scores[:1])
 
 

@@ -516,7 +516,7 @@ def test_random_values(medium):
 def test_verbose_tells_how_it_goes(medium, capsys, monkeypatch):
     X, y = medium[:2]
     monkeypatch.setattr("skdvl.valuators.keeper._SECONDS", 0.0)
-    monkeypatch.setattr("skdvl.evaluation._SECONDS", 0.0)
+    monkeypatch.setattr("skdvl.evaluation.stream._SECONDS", 0.0)
     skdvl.ShapleyValuator(GaussianNB(), stopping=MaxRounds(2), verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     form = r"\[skdvl\] +(\d+)% \| ([\d.]+) rounds \| (\d+) coalitions \| \d+ per second"

@@ -11,9 +11,9 @@ from time import monotonic
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
+from .breaker import Breaker
+
 _TAG = 8  # bytes
-_FAULTS = 3  # in a row, before a cache is left alone
-_PAUSE = 30.0  # seconds, until it is tried again
 _RECORD = struct.Struct(f"<d{_TAG}s")
 
 
@@ -46,12 +46,6 @@ class CacheStats:
             setattr(self, field.name, 0)
 
 
-@dataclass
-class _Breaker:
-    n_faults: int = 0  # in a row
-    closed_until: float = 0.0
-
-
 class Cache(BaseEstimator, ABC):
     """Base class for caches: write `_read`, `_write` and `_clear`, that is enough.
 
@@ -67,6 +61,7 @@ class Cache(BaseEstimator, ABC):
     deadline : float
     """
 
+    _parameter_constraints: dict = {}
     secret = None
     deadline = math.inf  # seconds, beyond which an operation counts as a fault
 
@@ -81,6 +76,13 @@ class Cache(BaseEstimator, ABC):
     @abstractmethod
     def _clear(self):
         """Forget every record."""
+
+    def set_params(self, **params):
+        """Set parameters; what is open is opened anew."""
+        self.close()
+        if "secret" in params:
+            params["secret"] = hide(params["secret"])
+        return super().set_params(**params)
 
     def __sklearn_clone__(self):
         return self  # valuators share it, also the clones in a grid search
@@ -103,7 +105,7 @@ class Cache(BaseEstimator, ABC):
         """
         records, scores, tag = {}, {}, self._tagger()
         for place, mine in self._by_place(keys):
-            records |= self._guarded(place, self._read, mine) or {}
+            records |= self._guarded(place, "read", self._read, mine) or {}
         for key in keys:
             record = records.get(key)
             if record is None:
@@ -130,7 +132,8 @@ class Cache(BaseEstimator, ABC):
                 number = struct.pack("<d", score)
                 records[key] = number + tag(key, number)
         for place, mine in self._by_place(records):
-            if self._guarded(place, self._written, {key: records[key] for key in mine}):
+            mine = {key: records[key] for key in mine}
+            if self._guarded(place, "write", self._written, mine):
                 self.stats.sets += len(mine)
 
     def clear(self):
@@ -157,15 +160,11 @@ class Cache(BaseEstimator, ABC):
         self._write(records)
         return True
 
-    def _guarded(self, place, operation, argument):
-        """Return what an operation returns, or None if it fails or is not worth trying.
-
-        After some faults in a row a place is left alone for a while, so that a fit does not
-        wait for a server that is gone at every block.
-        """
-        breaker = vars(self).setdefault("_breakers", {}).setdefault(place, _Breaker())
+    def _guarded(self, place, kind, operation, argument):
+        """Return what an operation returns, or None if it fails or is not worth trying."""
+        breaker = vars(self).setdefault("_breakers", {}).setdefault(place, Breaker())
         began = monotonic()
-        if began < breaker.closed_until:
+        if breaker.is_closed(kind):
             return None
         try:
             result = operation(argument)
@@ -173,26 +172,29 @@ class Cache(BaseEstimator, ABC):
             raise  # a mistake of the user's, who is there to see it
         except Exception as error:
             late = isinstance(error, TimeoutError) or monotonic() - began > self.deadline
-            self._fault(breaker, late, f"{type(error).__name__}: {error}")
+            breaker.failed(kind)
+            self._fault(late, f"{type(error).__name__}: {error}")
             return None
         if monotonic() - began > self.deadline:
-            self._fault(breaker, True, f"an operation took more than {self.deadline:g} seconds")
+            breaker.failed(kind)
+            self._fault(True, f"an operation took more than {self.deadline:g} seconds")
         else:
-            breaker.n_faults = 0
+            breaker.worked(kind)
         return result
 
-    def _fault(self, breaker, late, words):
+    def _fault(self, late, words):
         if late:
             self.stats.timeouts += 1
         else:
             self.stats.errors += 1
-        breaker.n_faults += 1
-        if breaker.n_faults >= _FAULTS:
-            breaker.closed_until = monotonic() + _PAUSE
-        trouble = f"{self!r} cannot be used ({words}). Scores are computed instead."
+        trouble = f"{self._name()} cannot be used ({words}). Scores are computed instead."
         vars(self).setdefault("_trouble", trouble)
         with suppress(Exception):
             self._close()
+
+    def _name(self):
+        """Return what a warning calls this cache; it tells no secrets."""
+        return repr(self)
 
     def _close(self):
         """Let go of what is open; called after a fault. The next operation begins anew."""
@@ -207,6 +209,22 @@ class Cache(BaseEstimator, ABC):
             return tagged.digest()
 
         return tag
+
+
+class _HiddenText(str):
+    def __repr__(self):
+        return "'...'"
+
+
+class _HiddenBytes(bytes):
+    def __repr__(self):
+        return "b'...'"
+
+
+def hide(secret):
+    """Return the same secret, that no `repr` tells: those of valuators end in logs."""
+    kinds = {str: _HiddenText, bytes: _HiddenBytes}
+    return kinds[type(secret)](secret) if type(secret) in kinds else secret
 
 
 def _bytes(secret):

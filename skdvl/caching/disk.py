@@ -9,7 +9,7 @@ from threading import Lock
 
 from sklearn.utils._param_validation import Interval
 
-from .base import Cache
+from .base import Cache, hide
 
 _PATIENCE = 5.0  # seconds to wait for another process that is writing
 
@@ -27,7 +27,7 @@ class DiskCache(Cache):
         cache folder: that of ``XDG_CACHE_HOME``, or ``~/.cache``.
     size_limit : int or None, default=None
         Bytes, beyond which scores that were not used for longest are dropped; about 100 for each.
-        None drops nothing.
+        Each hit is written down then, and takes ten times as long. None drops nothing.
     secret : str, bytes or None, default=None
         Refuse scores of whoever does not know it, where others may write to the folder.
 
@@ -55,7 +55,7 @@ class DiskCache(Cache):
     def __init__(self, path=None, *, size_limit=None, secret=None):
         self.path = path
         self.size_limit = size_limit
-        self.secret = secret
+        self.secret = hide(secret)
 
     def _validate_params(self):
         super()._validate_params()
@@ -73,7 +73,18 @@ class DiskCache(Cache):
                 store.set(key, record)
 
     def _clear(self):
-        self._opened().clear()
+        try:
+            self._opened().clear()
+        except sqlite3.DatabaseError:  # damaged beyond use: nothing in it is lost
+            self._close()
+            for name in ("cache.db", "cache.db-wal", "cache.db-shm"):
+                (self._folder() / name).unlink(missing_ok=True)
+
+    def _name(self):
+        return f"DiskCache at {os.fspath(self._folder())!r}"
+
+    def _folder(self):
+        return _default_path() if self.path is None else Path(self.path)
 
     def _opened(self):
         """Return the store of this process."""
@@ -87,7 +98,7 @@ class DiskCache(Cache):
     def _open(self):
         self._validate_params()
         diskcache = _diskcache()
-        path = _default_path() if self.path is None else Path(self.path)
+        path = self._folder()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _wait_for_turn(path / "cache.db")
         dropping = {"eviction_policy": "none", "cull_limit": 0}

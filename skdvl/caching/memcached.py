@@ -3,15 +3,16 @@
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Real
+from numbers import Integral, Real
 from threading import Lock
-from time import monotonic
+from time import monotonic, time
 from uuid import uuid4
 
 from sklearn.utils._param_validation import Interval
 
-from .base import Cache
+from .base import Cache, hide
 
+_MONTH = 30 * 86400  # seconds; memcached takes more for a date
 _FRESH = 1.0  # seconds that the generation is taken to be the same
 
 
@@ -29,13 +30,15 @@ class MemcachedCache(Cache):
     prefix : str, default="skdvl"
         Begins every key, so that a server can be shared; letters, digits and ``-_.`` only.
     timeout : float, default=0.25
-        Seconds to wait for a server to connect, and to go on talking.
+        Seconds to wait for a server to go on talking.
+    connect_timeout : float or None, default=None
+        Seconds to wait for a connection; None is `timeout`.
     deadline : float, default=1.0
         Seconds that an operation may take in all.
-    expire : float, default=0
-        Seconds after which the server may drop a score; 0 keeps it while there is room.
+    expire : int, default=0
+        Seconds after which the server drops a score; 0 keeps it while there is room.
     secret : str, bytes or None, default=None
-        Refuse scores of whoever does not know it.
+        Refuse scores of whoever does not know it, and keep ours apart from theirs.
 
     Attributes
     ----------
@@ -52,8 +55,9 @@ class MemcachedCache(Cache):
         "servers": ["array-like"],
         "prefix": [str],
         "timeout": [Interval(Real, 0, None, closed="neither")],
+        "connect_timeout": [Interval(Real, 0, None, closed="neither"), None],
         "deadline": [Interval(Real, 0, None, closed="neither")],
-        "expire": [Interval(Real, 0, None, closed="left")],
+        "expire": [Interval(Integral, 0, None, closed="left")],
         "secret": [str, bytes, None],
     }
 
@@ -63,6 +67,7 @@ class MemcachedCache(Cache):
         *,
         prefix="skdvl",
         timeout=0.25,
+        connect_timeout=None,
         deadline=1.0,
         expire=0,
         secret=None,
@@ -70,9 +75,10 @@ class MemcachedCache(Cache):
         self.servers = servers
         self.prefix = prefix
         self.timeout = timeout
+        self.connect_timeout = connect_timeout
         self.deadline = deadline
         self.expire = expire
-        self.secret = secret
+        self.secret = hide(secret)
 
     def _validate_params(self):
         super()._validate_params()
@@ -99,7 +105,7 @@ class MemcachedCache(Cache):
     def _clear(self):
         """Begin a new generation of keys: those of others stay, and ours are never asked for."""
         for client in self._opened():
-            client.set(f"{self.prefix}:generation", uuid4().hex.encode(), noreply=False)
+            client.set(f"{self._start}:generation", uuid4().hex.encode(), noreply=False)
         self._generations = {}
 
     def _by_place(self, keys):
@@ -121,7 +127,8 @@ class MemcachedCache(Cache):
     def _write_all(self, records):
         client, start = self._client_of(records)
         named = {start + key.hex(): record for key, record in records.items()}
-        refused = client.set_many(named, expire=int(self.expire), noreply=False)
+        expire = self.expire if self.expire <= _MONTH else int(time()) + self.expire
+        refused = client.set_many(named, expire=expire, noreply=False)
         if refused:
             raise OSError(f"the server refused {len(refused)} of {len(named)} scores")
 
@@ -133,10 +140,17 @@ class MemcachedCache(Cache):
         if monotonic() - read_at > _FRESH:
             generation = self._generation(client)
             self._generations[i] = generation, monotonic()
-        return client, f"{self.prefix}:{generation}:"
+        return client, f"{self._start}:{generation}:"
+
+    @property
+    def _start(self):
+        """What all our keys begin with; those who have another secret have others."""
+        if self.secret is None:
+            return self.prefix
+        return f"{self.prefix}.{self._tagger()(b'start', b'').hex()}"
 
     def _generation(self, client):
-        name = f"{self.prefix}:generation"
+        name = f"{self._start}:generation"
         found = client.get(name)
         if found is None:
             client.add(name, uuid4().hex.encode(), noreply=False)
@@ -169,7 +183,7 @@ class MemcachedCache(Cache):
                     pymemcache.PooledClient(
                         server,
                         timeout=self.timeout,
-                        connect_timeout=self.timeout,
+                        connect_timeout=self.connect_timeout or self.timeout,
                         no_delay=True,
                         max_pool_size=2,
                     )

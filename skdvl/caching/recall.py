@@ -12,7 +12,7 @@ from ..identity import Unidentified, digest
 
 FORMAT = 1
 _KEY = 16  # bytes
-_NOISE = b"noise"  # ends the context of variances
+_NOISE = b"squares", b"seeds"  # end the contexts of the two numbers that tell the noise
 
 
 class Recall:
@@ -42,22 +42,23 @@ class Recall:
         Returns
         -------
         scores : ndarray of shape (m,)
-        noise : ndarray of shape (m,)
-            Their variances, where the utility is noisy, and 0 otherwise. A score is only known
-            with its variance.
+        noise : ndarray of shape (m, 2)
+            What belongs to them where the utility is noisy; a score is only known with its noise.
         """
-        scores, noise = self._recalled(g, masks, b""), np.zeros(len(masks))
+        scores, noise = self._recalled(g, masks, b""), np.full((len(masks), 2), np.nan)
         if self._is_noisy[g]:
-            noise = self._recalled(g, masks, _NOISE)
-            scores[np.isnan(noise)] = np.nan
+            noise = np.stack([self._recalled(g, masks, kind) for kind in _NOISE], axis=1)
+            scores[np.isnan(noise).any(axis=1)] = np.nan
         return scores, noise
 
     def keep(self, g, masks, scores, noise=None):
-        """Keep the scores of coalitions, and their variances if there are any."""
-        for numbers, kind in ((scores, b""), (noise, _NOISE)):
-            if numbers is not None:
-                keys = self._keys(g, masks, kind)
-                self._cache.put_many(dict(zip(keys, numbers.tolist(), strict=True)))
+        """Keep the scores of coalitions, and their noise if there is any."""
+        told = {b"": scores}
+        if noise is not None:
+            told |= dict(zip(_NOISE, noise.T, strict=True))
+        for kind, numbers in told.items():
+            keys = self._keys(g, masks, kind)
+            self._cache.put_many(dict(zip(keys, numbers.tolist(), strict=True)))
 
     def _recalled(self, g, masks, kind):
         keys = self._keys(g, masks, kind)
@@ -78,6 +79,8 @@ class Recall:
 def make_recall(cache, utilities):
     """Return a `Recall`, or None if some utility cannot be told from others, with a warning.
 
+    None, too, if the scores of some utility are not to be recalled.
+
     Parameters
     ----------
     cache : Cache or None
@@ -87,7 +90,7 @@ def make_recall(cache, utilities):
     -------
     recall : Recall or None
     """
-    if cache is None:
+    if cache is None or not all(utility.is_recalled for utility in utilities):
         return None
     try:
         return Recall(cache, utilities)
@@ -103,5 +106,6 @@ def make_recall(cache, utilities):
 def _context(utility):
     """Digest of all that a score depends on but the coalition."""
     versions = [module.__version__ for module in (sklearn, np, scipy)]
+    settings = sklearn.get_config()["transform_output"]
     parts = {name: digest(part, f"The {name}") for name, part in utility.ingredients.items()}
-    return digest((FORMAT, __version__, versions, parts))
+    return digest((FORMAT, __version__, versions, settings, parts))

@@ -9,22 +9,25 @@ What sampling adds to that, a strategy sees in the spread of the scores.
 import numpy as np
 from scipy.special import betaln
 
+_BORROWED = 10  # degrees of freedom
+
 
 def fold_noise(tally, walks, noise):
-    """Add the variances of one round's scores to a tally, in place.
+    """Add the noise of one round's scores to a tally, in place.
 
     Parameters
     ----------
     tally : dict of str to ndarray
     walks : skdvl.coalitions.Walks
-    noise : ndarray of shape (B, L + 1)
-        NaN where a coalition was not scored.
+    noise : ndarray of shape (B, L + 1, 2)
+        Sums of squares and numbers of seeds, NaN where a coalition was not scored.
     """
-    table = tally.setdefault("noise", np.zeros((2, walks.n_players + 1)))
-    is_told = ~np.isnan(noise)
-    sizes = walks.sizes[is_told]
-    table[0] += np.bincount(sizes, minlength=table.shape[1])
-    table[1] += np.bincount(sizes, noise[is_told], table.shape[1])
+    table = tally.setdefault("noise", np.zeros((4, walks.n_players + 1)))
+    is_told = ~np.isnan(noise[..., 0])
+    sizes, (squares, seeds) = walks.sizes[is_told], noise[is_told].T
+    told = np.ones(len(sizes)), squares, seeds - 1, (seeds > 1) / seeds
+    for row, numbers in zip(table, told, strict=True):
+        row += np.bincount(sizes, numbers, table.shape[1])
 
 
 def noise_floor(pmf, tally):
@@ -42,9 +45,23 @@ def noise_floor(pmf, tally):
     """
     if "noise" not in tally:
         return 0.0
-    count, total = tally["noise"]
-    mean = np.where(count > 0, total / np.maximum(count, 1), total.sum() / max(count.sum(), 1))
+    mean = _mean_variance(*tally["noise"])
     n, k = len(pmf), np.arange(len(pmf))
     log_subsets = -np.log(n) - betaln(k + 1, n - k)  # of k among n - 1 players
     weight = np.exp(2 * np.log(pmf, where=pmf > 0, out=np.full(n, -np.inf)) - log_subsets)
     return float(weight @ (mean[1:] + mean[:-1]))
+
+
+def _mean_variance(count, squares, freedom, shares):
+    """Mean variance, for each size, of scores that are means over seeds.
+
+    Where few seeds were enough since they happened to agree, their own variance is too small. So
+    that of one seed is taken from all coalitions of a size, by degrees of freedom, some of which
+    are borrowed from the sizes next to it; and divided by the number of seeds of each coalition.
+    """
+    pooled = np.full(len(count), squares.sum() / max(freedom.sum(), 1))
+    near_squares, near = (np.convolve(x, [1, 0, 1], mode="same") for x in (squares, freedom))
+    np.divide(near_squares, near, out=pooled, where=near > 0)
+    of_one = (squares + _BORROWED * pooled) / (freedom + _BORROWED)
+    share = np.where(count > 0, shares / np.maximum(count, 1), shares.sum() / max(count.sum(), 1))
+    return of_one * share

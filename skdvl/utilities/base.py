@@ -12,15 +12,21 @@ class Scored(NamedTuple):
     Attributes
     ----------
     scores : ndarray of shape (m,)
+        Or of shape (B, c), as a piece of B walks.
     failures : dict of int to str
-        Places of the coalitions that could not be fitted, and a sentence for each.
-    noise : ndarray of shape (m,) or None, default=None
-        Of a utility that `is_noisy`: the variance of each score around the mean over all seeds,
-        independent from coalition to coalition.
+        Places of the coalitions that could not be fitted, and a sentence for each; in a piece of
+        walks, step s of walk b has the place ``b * c + s``.
+    n_refitted : int, default=0
+        Coalitions on which an estimator was fitted, where there was a quicker way for others.
+    noise : ndarray of shape (m, 2) or None, default=None
+        Of a utility that `is_noisy`, where a score is a mean over some seeds that differ from
+        coalition to coalition: the sum of squared distances from the mean, and the number of
+        seeds.
     """
 
     scores: np.ndarray
     failures: dict
+    n_refitted: int = 0
     noise: np.ndarray | None = None
 
 
@@ -48,7 +54,13 @@ class Utility(ABC):
         Where extending a coalition is cheaper than scoring one anew:
         ``walk(start, order)``, with `start` of shape (B, n) and `order` of shape (B, L),
         yields arrays of shape (B, c), the scores of the next c steps of all B walks in
-        lockstep, beginning with the scores of `start`. c may differ from piece to piece.
+        lockstep, beginning with the scores of `start`. c may differ from piece to piece. A piece
+        may be a `Scored` instead, to tell of coalitions that could not be fitted.
+    scores_apart : bool
+        Whether a score has the same bits whatever is scored in the same call.
+    is_recalled : bool
+        Whether a cache may keep the scores. Not so where the last bits depend on what is scored
+        together.
 
     Examples
     --------
@@ -73,6 +85,8 @@ class Utility(ABC):
     known_sizes = ()
     is_noisy = False
     walk = None
+    scores_apart = False
+    is_recalled = True
 
     @abstractmethod
     def __call__(self, masks):
@@ -111,6 +125,42 @@ class Utility(ABC):
                 f"{np.count_nonzero(masks[odd])} players; expected a finite number."
             )
         return Scored(scores, {})
+
+    def walk_while(self, start, order, is_going):
+        """Walk, where walks may end early: what `walk` yields of those that have is not looked at.
+
+        Parameters
+        ----------
+        start : ndarray of bool of shape (B, n)
+        order : ndarray of int of shape (B, L)
+        is_going : ndarray of bool of shape (B,)
+            Becomes False where a walk ends, from one piece to the next.
+
+        Returns
+        -------
+        pieces : iterable
+            What `walk` returns.
+        """
+        return self.walk(start, order)
+
+    def lockstep(self, length):
+        """Return how many walks of a length `walk` is given at once, or None.
+
+        None gives it as many walks of one round as `block_size` coalitions make. A number may be
+        met by walks of several rounds.
+        """
+        return None
+
+    def is_quick(self, length):
+        """Whether scoring walks of a length takes less time than sending them would.
+
+        Such a utility stays in this process.
+        """
+        return False
+
+    def tier(self, length):
+        """Return a word on how walks of a length are scored."""
+        return "utility"
 
     def bind(self):
         """Do once what has to come before any score; called at the beginning of a fit.

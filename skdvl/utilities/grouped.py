@@ -29,6 +29,8 @@ class GroupedUtility(Utility):
         self.block_size = utility.block_size
         self.known_sizes = (0, self.n_players) if utility.known_sizes else ()
         self.is_noisy = utility.is_noisy
+        self.is_recalled = utility.is_recalled
+        self.scores_apart = utility.scores_apart
 
     def __call__(self, masks):
         return self.evaluate(masks).scores
@@ -46,7 +48,13 @@ class GroupedUtility(Utility):
         }
         scores = np.concatenate([piece.scores for piece in pieces])
         noise = np.concatenate([piece.noise for piece in pieces]) if self.is_noisy else None
-        return Scored(scores, failures, noise)
+        return Scored(scores, failures, sum(piece.n_refitted for piece in pieces), noise)
+
+    def is_quick(self, length):
+        return self.utility.is_quick(0)
+
+    def tier(self, length):
+        return self.utility.tier(0)
 
     def bind(self):
         return self.utility.bind()

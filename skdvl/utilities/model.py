@@ -19,6 +19,8 @@ from .repeats import random_states
 # parameters, and what the fit on all rows has found finite need not be looked at again.
 _PLAIN = ("linear_model", "naive_bayes", "neighbors", "discriminant_analysis", "svm", "tree")
 
+_QUIET = 0.0, 1  # noise of a score that is no mean
+
 
 class ModelUtility(Utility):
     """Score on the validation rows after training on a coalition's rows.
@@ -50,10 +52,25 @@ class ModelUtility(Utility):
     repeats : Repeats or None, default=None
         Score each coalition under several seeds, in place of those of the estimator, and take
         the mean.
+
+    Attributes
+    ----------
+    reason : str
+        Why no kernel stands for these refits, as a sentence fragment, if that was asked.
     """
 
     block_size = 32
-    derived = ("_full", "_empty_score", "_constants", "_is_plain", "_counts_hits", "_seeded")
+    scores_apart = True
+    derived = (
+        "_full",
+        "_empty_score",
+        "_constants",
+        "_is_plain",
+        "_counts_hits",
+        "_seeded",
+        "reason",
+    )
+    reason = ""
 
     def __init__(
         self,
@@ -88,6 +105,9 @@ class ModelUtility(Utility):
         self._given_empty_score = empty_score
         self._empty_score = None if empty_score == "dummy" else float(empty_score)
 
+    def tier(self, length):
+        return "refit"
+
     def bind(self):
         """Fit on all rows, strictly: a broken estimator or scorer raises here, as it is.
 
@@ -98,7 +118,7 @@ class ModelUtility(Utility):
         """
         X, y = own_rows(self.X), own_rows(self.y)
         model = clone(self.estimator).fit(X, y, **self.fit_params)
-        full = self._scored(model), 0.0
+        full = self._scored(model), _QUIET
         if self.repeats is not None:
             everyone, finite = np.arange(self.n_players), sklearn.get_config()["assume_finite"]
             full = self._repeated(everyone, np.ones(self.n_players, dtype=bool), finite)
@@ -131,7 +151,7 @@ class ModelUtility(Utility):
             )
         if self._full is None:
             self.bind()
-        scores, failures, noise = np.empty(len(masks)), {}, np.zeros(len(masks))
+        scores, failures, noise = np.empty(len(masks)), {}, np.tile(_QUIET, (len(masks), 1))
         finite = sklearn.get_config()["assume_finite"]
         # The fit on all rows has validated the parameters, and found the input finite.
         with sklearn.config_context(
@@ -145,24 +165,24 @@ class ModelUtility(Utility):
                     raise
                 except Exception as error:
                     scores[j], failures[j] = self._failed(rows, error)
-        return Scored(scores, failures, noise if self.is_noisy else None)
+        return Scored(scores, failures, noise=noise if self.is_noisy else None)
 
     def _score(self, rows, mask, finite):
         """Return the score of a coalition, and its noise."""
         if not len(rows):
-            return self.empty_score, 0.0
+            return self.empty_score, _QUIET
         if len(rows) == self.n_players:
             return self._full
         if self._codes is not None and self.error_score == "auto":
             codes = self._codes[rows]
             if (codes == codes[0]).all():
-                return self._constant_score(codes[0]), 0.0
+                return self._constant_score(codes[0]), _QUIET
         if self.repeats is not None:
             return self._repeated(rows, mask, finite)
-        return self._refitted(rows, self._fresh(), finite), 0.0
+        return self._refitted(rows, self._fresh(), finite), _QUIET
 
     def _repeated(self, rows, mask, finite):
-        """Return the mean score over several seeds, and its variance."""
+        """Return the mean score over several seeds, and its noise."""
 
         def score(rng):
             seeds = rng.integers(2**31 - 1, size=len(self._seeded)).tolist()
@@ -172,8 +192,7 @@ class ModelUtility(Utility):
         return self.repeats.mean(mask, score)
 
     def _refitted(self, rows, model, finite):
-        X = self.X[rows] if type(self.X) is np.ndarray else _safe_indexing(self.X, rows)
-        X = own_rows(X) if len(rows) == self.n_players else X
+        X = self.X_of(rows)
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
         model.fit(X, self.y[rows], **params)
         if self._counts_hits:  # what accuracy_score would return, without its checks
@@ -181,7 +200,18 @@ class ModelUtility(Utility):
             if np.shape(predicted) == self.y_val.shape:
                 return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
         with sklearn.config_context(assume_finite=finite):  # predictions are looked at
-            return self._scored(self._with_all_classes(model))
+            return self.score_of(model)
+
+    def X_of(self, rows):
+        """Return a copy of the training rows of these numbers, to be trained on."""
+        if type(self.X) is np.ndarray:
+            return self.X[rows]
+        X = _safe_indexing(self.X, rows)
+        return own_rows(X) if len(rows) == self.n_players else X
+
+    def score_of(self, model):
+        """Return the score of a fitted model, that may have missed a class."""
+        return self._scored(self._with_all_classes(model))
 
     def _scored(self, model):
         score = self.scorer(model, _own(self.X_val), self.y_val, **self.score_params)
@@ -236,6 +266,19 @@ class ModelUtility(Utility):
             and not scorer._kwargs
             and not self.score_params
         )
+
+    def constant_score(self, code):
+        """Return the score of rows of one class only, or NaN if it cannot be scored.
+
+        Parameters
+        ----------
+        code : int
+            Number of the class.
+        """
+        try:
+            return self._constant_score(code)
+        except Exception:  # a refit says so, each time
+            return np.nan
 
     def _constant_score(self, code):
         """Score of the classifier that predicts one class whatever it sees."""

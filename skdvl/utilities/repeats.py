@@ -25,11 +25,14 @@ class Repeats:
         of it.
     seed : int, default=0
         Seed of the fit.
+    fold : int, default=0
+        Coalitions of the same players in another fold have other seeds.
     """
 
     at_most: int
     rtol: float | None
     seed: int = 0
+    fold: int = 0
 
     def mean(self, mask, score):
         """Score a coalition until it is enough.
@@ -43,24 +46,24 @@ class Repeats:
         Returns
         -------
         mean : float
-        variance : float
-            Of the mean.
+        noise : (float, int)
+            Sum of squared distances from the mean, and the number of scores.
         """
-        coalition = np.packbits(mask).tobytes() + self.seed.to_bytes(8, "little")
-        digest = hashlib.blake2b(coalition, digest_size=16).digest()
-        rng = np.random.default_rng(int.from_bytes(digest, "little"))
+        coalition = hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
+        rng = np.random.default_rng([self.seed, self.fold, *coalition])
         scores = []
         while len(scores) < self.at_most:
             scores.append(score(rng))
             if self.rtol is not None and len(scores) >= FEWEST:
-                mean, variance = _mean(scores)
-                if math.sqrt(variance) <= self.rtol * abs(mean):
+                mean, (squares, n) = _mean(scores)
+                if math.sqrt(squares / (n - 1) / n) <= self.rtol * abs(mean):
                     break
         return _mean(scores)
 
 
 def _mean(scores):
-    return float(np.mean(scores)), float(np.var(scores, ddof=1) / len(scores))
+    mean = float(np.mean(scores))
+    return mean, (float(np.sum((np.array(scores) - mean) ** 2)), len(scores))
 
 
 def random_states(estimator):

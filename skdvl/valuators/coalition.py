@@ -73,6 +73,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         strategy="auto",
         error_score="auto",
         empty_score="dummy",
+        kernel="auto",
         n_repeats=1,
         repeat_rtol=None,
         cache=None,
@@ -93,6 +94,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.strategy = strategy
         self.error_score = error_score
         self.empty_score = empty_score
+        self.kernel = kernel
         self.n_repeats = n_repeats
         self.repeat_rtol = repeat_rtol
         self.cache = cache
@@ -158,9 +160,9 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 f"{type(self).__name__}(LogisticRegression()), or call fit_utility."
             )
         problem, names = self._pose(X, y, X_val, y_val, groups, params)
-        model, run = self._solve(problem, problem.players(), problem.n_players)
+        model, run, info = self._solve(problem, problem.players(), problem.n_players)
         task = task_of_model(self.estimator, problem.y)
-        self._publish(model, task, run, names, problem.player_of_row, row_index(X))
+        self._publish(model, task, run, info, names, problem.player_of_row, row_index(X))
         return self
 
     @with_callbacks
@@ -187,8 +189,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             raise ValueError(
                 f"{type(utility).__name__}.n_players must be a positive int; got {n!r}."
             )
-        _, run = self._solve(utility, [np.arange(n)], n)
-        self._publish(None, None, run, None, np.arange(n), None)
+        _, run, info = self._solve(utility, [np.arange(n)], n)
+        self._publish(None, None, run, info, None, np.arange(n), None)
         return self
 
     # ------------------------------------------------------------------ before the rounds
@@ -224,6 +226,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             scorer,
             self.error_score,
             self.empty_score,
+            self.kernel,
             dict(routed.estimator.fit),
             dict(routed.scorer.score),
             make_repeats(self),
@@ -283,7 +286,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     # ------------------------------------------------------------------ the rounds
 
     def _solve(self, problem, players, n_players):
-        """Play the games of a problem, or of a bare utility; return the model and the run."""
+        """Play the games of a problem or a bare utility; return the model, the run and its info."""
         plan = make_plan(self, players)
         strategies = plan.strategies(players)
         fingerprint = None
@@ -303,12 +306,12 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         X, y = (getattr(problem, name, None) for name in ("X", "y"))
         rounds.begin_fit(n_rounds - begun.n_rounds, X, y)
         try:
-            model, run = memory.cache(_play, ignore=["parts"])(identity, parts)
+            model, run, info = memory.cache(_play, ignore=["parts"])(identity, parts)
         finally:  # an interrupted fit can go on too
             self._continues = (fingerprint, keeper.last) if self.warm_start else None
         keeper.save(run)  # where it was recalled
         rounds.end_fit()
-        return model, run
+        return model, run, info
 
     def _resume(self, keeper, strategies, plays, window):
         """Return the run to go on with: that of the checkpoint, the last fit's, or a new one."""
@@ -328,7 +331,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         tallies = [strategy.empty() for strategy in strategies]
         return Run.begin(tallies, len(plays), seed, plays=plays, **options)
 
-    def _publish(self, model, task, run, names, player_of_row, index):
+    def _publish(self, model, task, run, info, names, player_of_row, index):
         """Set the fitted attributes, all of them at the end, and then say what went wrong."""
         size = np.bincount(player_of_row)
         self._row_index = index
@@ -349,6 +352,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             self.history_ = (np.reshape(run.history, (-1, len(size))) / size)[:, player_of_row]
         self.n_rounds_, self.n_evaluations_ = run.n_rounds, run.n_evaluations
         self.n_failed_fits_ = run.n_failed
+        self.utility_info_ = info
         if run.n_failed:
             warnings.warn(
                 f"{run.n_failed} of {run.n_evaluations} coalitions could not be fitted or scored "
@@ -370,7 +374,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
 def _play(identity, parts):
     """Play, or recall what was played under the same identity."""
-    return play(*parts)
+    model, run, info = play(*parts)
+    return model, run, info
 
 
 def _scorer_of(estimator, name):

@@ -21,6 +21,7 @@ CONSTRAINTS = {
     "cv": ["cv_object"],
     "error_score": [StrOptions({"auto", "raise"}), _NUMBER],
     "empty_score": [StrOptions({"dummy"}), _NUMBER],
+    "kernel": [str],
     "n_repeats": [Interval(Integral, 1, None, closed="left")],
     "repeat_rtol": [Interval(Real, 0, None, closed="left"), None],
     "cache": [StrOptions({"memory", "disk"}), Cache, None],
@@ -65,21 +66,31 @@ error_score : "auto", "raise" or float, default="auto"
 empty_score : "dummy" or float, default="dummy"
     What the empty coalition is worth. "dummy": the score of `DummyClassifier` with
     ``strategy="prior"``, or of `DummyRegressor`, that knows the training labels.
+kernel : "auto", "refit" or str, default="auto"
+    How the scores of coalitions are found. "refit": by fitting the estimator on each. "auto": by an
+    exact kernel, many at once and 10 to 1000 times faster, where there is one for this very
+    estimator with these parameters, rows and this scorer; it is compared with refits before, and
+    gives the same scores, those of labels identical and others to 1e-9. A name, such as "dummy",
+    raises where that kernel will not do. `utility_info_` tells what was done.
 n_repeats : int, default=1
     Score each coalition under that many seeds of a stochastic estimator, and take the mean; their
     variance enters `stderr_`. All random states of the estimator are redrawn then, from the
     coalition and `random_state`. 1 pins one seed for all coalitions: values are those of this
     seed, and `stderr_` does not tell how others would differ. A coalition counts once in
-    `n_evaluations_`.
+    `n_evaluations_`. Only more seeds make the part of the error smaller that is left when every
+    coalition has been scored: give `StandardError` a limit, as in ``StandardError() |
+    MaxEvaluations(20_000)``. Not used by `fit_utility`.
 repeat_rtol : float or None, default=None
     Score a coalition fewer times than `n_repeats`, but for 3, where the standard error of the
-    mean is at most this share of the mean.
+    mean is at most this share of the mean. Stopping where scores happen to agree makes `stderr_`
+    a little too small, up to a fifth in our tests.
 cache : "memory", "disk", Cache or None, default=None
     Where the scores of coalitions are kept, so that none is computed twice: by this valuator, by
     others on the same data and estimator, such as for another semivalue, or by the next fit.
     "memory" is one `MemoryCache` for the whole process, "disk" a `DiskCache` in the user's cache
     folder; see `skdvl.caching`. The values are the same with and without. Set `random_state`: each
-    seed of the estimator has scores of its own.
+    seed of the estimator has scores of its own. An exact kernel is quicker than any cache, which is
+    then left out.
 store_history : bool, default=False
     Keep the values after every round in `history_`.
 warm_start : bool, default=False
@@ -118,6 +129,9 @@ groups_ : ndarray of shape (n_groups,)
 n_rounds_, n_evaluations_, n_failed_fits_ : int
     Rounds; scored coalitions, but for the empty and the full one, which are scored once,
     beforehand; and those of them on which the estimator failed.
+utility_info_ : UtilityInfo
+    How coalitions were scored: by which kernel or why by none, how many of them were refitted in
+    this session, and how long each took.
 history_ : ndarray of shape (n_rounds, n_samples)
     With `store_history` only: the values after every round.
 estimator_ : estimator

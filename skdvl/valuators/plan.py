@@ -14,6 +14,7 @@ from ..semivalues import Semivalue
 from ..stopping import MaxEvaluations, NoStopping, StandardError, StoppingRule
 from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
 from ..truncation import Truncation
+from ..utilities.choice import kernel_names
 
 _STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
 
@@ -55,8 +56,21 @@ def check_parts(valuator):
     valuator._make_semivalue()._validate_params()
     if valuator.cache is not None:
         open_cache(valuator.cache)._validate_params()
+    _check_kernel(valuator)
     if valuator.n_jobs == 0:
         raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
+
+
+def _check_kernel(valuator):
+    if valuator.kernel in ("auto", "refit") or valuator.estimator is None:
+        return
+    names = kernel_names(valuator.estimator)
+    if valuator.kernel not in names:
+        known = ", ".join(["'auto'", "'refit'", *map(repr, dict.fromkeys(names))])
+        raise ValueError(
+            f"kernel={valuator.kernel!r} is no kernel for {type(valuator.estimator).__name__}; "
+            f"pass one of {known}."
+        )
 
 
 def _check_part(valuator, name, kind, default):

@@ -12,10 +12,12 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..caching import make_recall
 from ..engine import Game, run_rounds
-from ..utilities import GroupedUtility, ModelUtility, Utility
+from ..samplers import Round
+from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
 from ..utilities.repeats import FEWEST, Repeats, random_states
 from ..workers import pinned_threads, quiet
+from .info import make_info
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Problem:
     scorer : callable
     error_score, empty_score
         See `ModelUtility`.
+    kernel : str
+        See `skdvl.utilities.make_utility`.
     fit_params, score_params : dict
         Arrays with one entry for each row of X are cut to the rows in use.
     repeats : Repeats or None
@@ -52,6 +56,7 @@ class Problem:
     scorer: Any
     error_score: Any
     empty_score: Any
+    kernel: str
     fit_params: dict
     score_params: dict
     repeats: Repeats | None
@@ -80,13 +85,14 @@ class Problem:
         repeats = None if self.repeats is None else replace(self.repeats, seed=seed)
         if self.splits is None:
             utility = self._utility(estimator, repeats, self.X, self.y, self.X_val, self.y_val)
-            return utility.bind(), [self._played(utility, self.player_of_row)]
+            model = utility.bind()
+            return model, [self._played(utility, self.player_of_row)]
         model = clone(estimator).fit(own_rows(self.X), own_rows(self.y), **self.fit_params)
         utilities = []
-        for train, test in self.splits:
+        for fold, (train, test) in enumerate(self.splits):
             utility = self._utility(
                 estimator,
-                repeats,
+                None if repeats is None else replace(repeats, fold=fold),
                 *(_safe_indexing(array, train) for array in (self.X, self.y)),
                 *(_safe_indexing(array, test) for array in (self.X, self.y)),
                 train=train,
@@ -112,6 +118,7 @@ class Problem:
         )
 
     def _played(self, utility, player_of_row):
+        utility = make_utility(utility, self.kernel)
         if not self.grouped:
             return utility
         return GroupedUtility(utility, player_of_row)
@@ -137,6 +144,7 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
         Fitted on all rows.
     run : skdvl.run.Run
         The last one.
+    info : UtilityInfo
     """
     limit = rules.round_limit([len(of_game) for of_game in players])
     keeper.begin(begun, rules.stopping, limit)
@@ -155,10 +163,12 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
                         break
         finally:
             keeper.close()
+    length = rules.sampler.draw(Round(0, 4, np.random.default_rng(0))).length
+    info = make_info(utilities, length, keeper.last.effort)
     trouble = None if cache is None else cache.take_trouble()
     if trouble:
         warnings.warn(trouble, RuntimeWarning, stacklevel=4)
-    return model, keeper.last
+    return model, keeper.last, info
 
 
 def make_repeats(valuator):

@@ -1,0 +1,132 @@
+"""What a coalition costs: the bare loop, our refit, and kernels; then whole fits.
+
+Run on a machine at rest, one thread: OMP_NUM_THREADS=1 python benchmarks/kernels.py
+
+The bare loop is ``clone(estimator).fit(X[rows], y[rows])`` and the scorer, over coalitions of all
+sizes. Scores are asserted to be equal, to 1e-9, before anything is timed.
+"""
+
+import warnings
+from time import perf_counter
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_breast_cancer, make_classification, make_regression
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.metrics import get_scorer
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
+from sklearn.preprocessing import scale
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from skdvl import ShapleyValuator
+from skdvl.coalitions import Walks
+from skdvl.stopping import MaxRounds
+from skdvl.utilities import ModelUtility, make_utility
+
+N_VAL = 200
+CASES = [
+    (Ridge(), 500, 30),
+    (LinearRegression(), 500, 30),
+    (KNeighborsRegressor(), 500, 30),
+    (KernelRidge(kernel="rbf"), 300, 30),
+    (RidgeClassifier(), 500, 30),
+    (GaussianNB(), 500, 30),
+    (BernoulliNB(), 500, 30),
+    (NearestCentroid(), 500, 30),
+    (KNeighborsClassifier(), 500, 30),
+    (LinearDiscriminantAnalysis(), 300, 30),
+    (QuadraticDiscriminantAnalysis(), 300, 10),
+    (LogisticRegression(), 300, 30),
+    (SVC(), 300, 30),
+    (DecisionTreeClassifier(random_state=0), 300, 30),
+]
+
+
+def rows(estimator, n, d):
+    make = make_classification if is_classifier(estimator) else make_regression
+    more = {"noise": 20.0}
+    if is_classifier(estimator):
+        more = {"n_informative": d // 2, "n_redundant": 0}
+    X, y = make(n + N_VAL, d, random_state=0, **more)
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+def clocked(function):
+    """Return what a function returns, and the seconds of the quickest of three calls."""
+    seconds = []
+    for _ in range(3):
+        began = perf_counter()
+        result = function()
+        seconds.append(perf_counter() - began)
+    return result, min(seconds)
+
+
+def one(estimator, n, d):
+    """Print a line on an estimator: microseconds for each coalition, and ratios."""
+    X, y, X_val, y_val = rows(estimator, n, d)
+    scorer = get_scorer("accuracy" if is_classifier(estimator) else "r2")
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(4 * d, n, 100)
+    masks = rng.permuted(np.arange(n) < sizes[:, None], axis=1)
+
+    def bare():
+        scores = []
+        for mask in masks:
+            model = clone(estimator).fit(X[mask], y[mask])
+            scores.append(scorer(model, X_val, y_val))
+        return np.array(scores)
+
+    refit = ModelUtility(estimator, X, y, X_val, y_val, scorer)
+    refit.bind()
+    expected, seconds = clocked(bare)
+    line = [1e6 * seconds / len(masks)]
+    scores, seconds = clocked(lambda: refit.evaluate(masks).scores)
+    np.testing.assert_array_equal(scores, expected)
+    line.append(1e6 * seconds / len(masks))
+    utility = make_utility(refit)
+    if utility is not refit:
+        scores, _ = clocked(lambda: utility.evaluate(masks).scores)
+        np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-12)
+        many = rng.permuted(np.arange(n) < rng.integers(4 * d, n, 2000)[:, None], axis=1)
+        _, seconds = clocked(lambda: utility.evaluate(many))
+        line.append(1e6 * seconds / len(many))
+        order = rng.permuted(np.tile(np.arange(n), (utility.lockstep(n) or 1, 1)), axis=1)
+        walks = Walks(np.zeros(order.shape, dtype=bool), order)
+        if utility.walk is not None:
+            _, seconds = clocked(lambda: list(utility.walk(walks.start, walks.order)))
+            line.append(1e6 * seconds / order.size)
+    times = "".join(f"{us:10.1f}" for us in line) + " " * 10 * (4 - len(line))
+    ratios = "".join(f"{line[0] / us:9.1f}x" for us in line[1:])
+    print(f"{type(estimator).__name__:30}{times}{ratios}", flush=True)
+
+
+def whole(estimator, n_rounds):
+    """Print the seconds of a fit on breast_cancer."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X)
+    valuator = ShapleyValuator(estimator, stopping=MaxRounds(n_rounds), random_state=0)
+    began = perf_counter()
+    valuator.fit(X[:469], y[:469], X_val=X[469:], y_val=y[469:])
+    seconds = perf_counter() - began
+    print(f"{type(estimator).__name__}: {valuator.n_evaluations_} evaluations in {seconds:.2f} s")
+    print(f"    {valuator.utility_info_}")
+
+
+def main():
+    warnings.simplefilter("ignore")
+    print(f"{'':30}{'bare us':>10}{'refit':>10}{'masks':>10}{'chains':>10}{'ratios to bare':>20}")
+    for case in CASES:
+        one(*case)
+    whole(Ridge(), 546)
+    whole(GaussianNB(), 640)
+
+
+if __name__ == "__main__":
+    main()

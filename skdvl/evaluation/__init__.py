@@ -1,0 +1,12 @@
+"""From walks to scores: cut into blocks, score in workers, put together in order.
+
+A round is cut into blocks whose size depends on the utility and the number of players, and
+never on the number of workers. That, and utilities that are functions of the set, is why the
+scores have the same bits everywhere.
+"""
+
+from .blocks import score_block
+from .rounds import Effort, Part, ScoredRound
+from .stream import score_rounds
+
+__all__ = ["Effort", "Part", "ScoredRound", "score_block", "score_rounds"]

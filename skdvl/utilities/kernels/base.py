@@ -1,0 +1,108 @@
+"""What every kernel does: say what models trained on coalitions say of the validation rows."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Answers(NamedTuple):
+    """What models trained on B coalitions say of m validation rows.
+
+    Attributes
+    ----------
+    decision : ndarray of float of shape (n_outputs, B, m)
+        Of a classifier, one score for each class, -inf (or a probability of 0) for a class that a
+        coalition lacks: the first of the largest is predicted. Of a regressor, the prediction;
+        n_outputs is 1. Two scores of a row that differ by less than 1e-9 of their size (and of 1
+        under "softmax"; of the largest score of the coalition under "margin") are taken for a tie.
+    is_sure : ndarray of bool of shape (B,)
+        Coalitions of which the kernel knows that a refit would say the same; the others are
+        refitted.
+    """
+
+    decision: np.ndarray
+    is_sure: np.ndarray
+
+
+class Kernel(ABC):
+    """Base class for kernels: write `supports`, `__init__` and `__call__`, that is enough.
+
+    A kernel is made once for each validation set and then asked for answers only, maybe from
+    several threads at once; it holds plain data and travels to workers by pickle. It is never
+    asked for the empty coalition, nor for one with rows of a single class only: what these are
+    worth is a matter of policy, not of the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; its type is one of `estimators` exactly.
+    X : ndarray of float64 of shape (n, d)
+    y : ndarray of shape (n,)
+        Numbers of classes, of dtype intp, for a classifier; float64 for a regressor.
+    X_val : ndarray of float64 of shape (m, d)
+
+    Attributes
+    ----------
+    name : str
+        What ``kernel=name`` asks for; the name of the module unless a class says otherwise.
+    lockstep : int
+        How many walks `chains` is best given at once.
+    estimators : tuple of type
+        Classes whose refits it stands for; a subclass may override `fit` and is no such class.
+    response : {"softmax", "probability", "margin", "prediction"}
+        What `decision` is. "softmax": predict_proba is its softmax over classes. "probability":
+        it is predict_proba itself. "margin": there is no predict_proba. "prediction": a number.
+    has_decision_function : bool
+        Whether a scorer that asks for a decision function first gets one: ``decision[1] -
+        decision[0]`` with two classes, and `decision` with more.
+    rounding : float
+        How far `decision` may be from that of a refit, relative to its size (at least 1).
+    ties_are_exact : bool
+        Whether equal scores of two classes are equal in a refit, too, as counted votes are.
+    chains : callable or None
+        Where extending a coalition is cheaper than beginning anew: ``chains(start, order)``,
+        with `start` of shape (B, n) and `order` of shape (B, L), yields answers to the next c
+        steps of all B walks in lockstep, as B * c coalitions, the steps of a walk one behind the
+        other, beginning with `start` itself. c may differ from piece to piece. What it says of
+        coalitions that are empty or of a single class is not looked at, but it must say it
+        without an error or a warning.
+    """
+
+    name = ""
+    estimators = ()
+    response = "prediction"
+    has_decision_function = False
+    rounding = 64 * np.finfo(float).eps
+    ties_are_exact = False
+    chains = None
+    lockstep = 32
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            cls.name = cls.__module__.rsplit(".", 1)[-1]
+
+    @classmethod
+    @abstractmethod
+    def supports(cls, estimator, X, y, X_val):
+        """Return None, or why this estimator with these rows is to be refitted instead.
+
+        Returns
+        -------
+        reason : str or None
+            Such as "solver='sag' does not solve exactly".
+        """
+
+    @abstractmethod
+    def __call__(self, masks):
+        """Answer for coalitions.
+
+        Parameters
+        ----------
+        masks : ndarray of bool of shape (B, n)
+
+        Returns
+        -------
+        answers : Answers
+        """

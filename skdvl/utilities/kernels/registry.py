@@ -1,0 +1,69 @@
+"""Which kernels stand for the refits of an estimator, built in or of others."""
+
+import warnings
+from functools import cache
+from importlib.metadata import entry_points
+
+from .base import Kernel
+
+_registered = {}  # class of estimators: its kernels, the newest first
+
+
+def register_kernel(estimator_class, kernel_class):
+    """Let a kernel stand for the refits of a class of estimators.
+
+    Packages may instead name their kernels as entry points of the group ``skdvl.kernels``, or
+    give the estimator a class method ``__skdvl_kernel__`` that returns its kernel class; it
+    holds for that very class, and not for subclasses.
+
+    Parameters
+    ----------
+    estimator_class : type
+        The kernel is asked for instances of this very class.
+    kernel_class : type
+        Subclass of `skdvl.utilities.kernels.Kernel`. It comes before those that are known already.
+    """
+    if not (isinstance(kernel_class, type) and issubclass(kernel_class, Kernel)):
+        raise TypeError(f"kernel_class must be a subclass of Kernel; got {kernel_class!r}.")
+    if not isinstance(estimator_class, type):
+        raise TypeError(f"estimator_class must be a class; got {estimator_class!r}.")
+    others = [other for other in _registered.get(estimator_class, []) if other != kernel_class]
+    _registered[estimator_class] = [kernel_class, *others]
+
+
+def find_kernels(estimator, built_in):
+    """Return the kernels for an estimator, those to be asked first coming first.
+
+    Parameters
+    ----------
+    estimator : estimator
+    built_in : list of type
+
+    Returns
+    -------
+    kernels : list of type
+    """
+    kind, found = type(estimator), []
+    if "__skdvl_kernel__" in vars(kind):
+        found.append(estimator.__skdvl_kernel__())
+    found += _registered.get(kind, [])
+    found += [kernel for kernel in (*_plugins(), *built_in) if kind in kernel.estimators]
+    return found
+
+
+@cache
+def _plugins():
+    """Return the kernels of installed packages; one that cannot be loaded is left out."""
+    found = []
+    for entry in entry_points(group="skdvl.kernels"):
+        try:
+            kernel = entry.load()
+        except Exception as error:
+            warnings.warn(
+                f"The kernel {entry.value!r} cannot be loaded: {type(error).__name__}: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            continue
+        found.append(kernel)
+    return found

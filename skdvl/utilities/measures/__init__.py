@@ -1,0 +1,23 @@
+"""Measures: what decisions are worth, for many coalitions at once.
+
+A measure is made from the validation labels and takes decisions of shape (n_outputs, B, m). It
+returns the measure of each coalition, and whether it is certain that a refit's is the same.
+"""
+
+from .labels import F1, Accuracy, BalancedAccuracy
+from .numbers import R2, AbsoluteError, RootSquaredError, SquaredError
+from .probabilities import BrierLoss, LogLoss
+from .ranks import RocAuc
+
+__all__ = [
+    "F1",
+    "R2",
+    "AbsoluteError",
+    "Accuracy",
+    "BalancedAccuracy",
+    "BrierLoss",
+    "LogLoss",
+    "RocAuc",
+    "RootSquaredError",
+    "SquaredError",
+]

@@ -1,0 +1,72 @@
+"""How the coalitions of a fit were scored."""
+
+from dataclasses import dataclass
+
+_TIERS = ("refit", "utility", "masks", "chains")  # the slowest first
+
+
+@dataclass(frozen=True)
+class UtilityInfo:
+    """How the coalitions of a fit were scored.
+
+    Attributes
+    ----------
+    tier : {"chains", "masks", "refit", "utility"}
+        "chains": by a kernel, each coalition of a permutation from the one before. "masks": by a
+        kernel, many coalitions at once. "refit": one fit for each coalition. "utility": by what
+        was given to `fit_utility`. Of several folds, the slowest.
+    kernel : str or None
+        Name of the kernel.
+    reason : str
+        Why coalitions were refitted, as a sentence fragment.
+    n_scored : int
+        Coalitions scored in this session, those of rounds that were begun in vain included, and
+        those that a cache knew left out.
+    n_refitted : int
+        Those of them that were fitted one by one; with a kernel, since it was not sure of them.
+    microseconds : float or None
+        For each of them, of all workers together.
+    """
+
+    tier: str
+    kernel: str | None
+    reason: str
+    n_scored: int
+    n_refitted: int
+    microseconds: float | None
+
+    def __str__(self):
+        how = f"{self.tier} of the kernel {self.kernel!r}" if self.kernel else self.tier
+        why = f", since {self.reason}" if self.reason else ""
+        pace = "" if self.microseconds is None else f", {self.microseconds:.3g} microseconds each"
+        return f"{how}{why}: {self.n_scored} coalitions, {self.n_refitted} refitted{pace}"
+
+
+def make_info(utilities, length, effort):
+    """Say how the utilities of a fit were scored.
+
+    Parameters
+    ----------
+    utilities : list of Utility
+    length : int
+        Of the walks.
+    effort : (int, int, float)
+        Coalitions scored, and refitted, and seconds.
+
+    Returns
+    -------
+    info : UtilityInfo
+    """
+    rows = [getattr(utility, "utility", utility) for utility in utilities]  # groups are players
+    tiers = [utility.tier(length) for utility in utilities]
+    slowest = min(range(len(rows)), key=lambda g: _TIERS.index(tiers[g]))
+    names = [kernel.name for kernel in (getattr(u, "kernel", None) for u in rows) if kernel]
+    n_scored, n_refitted, seconds = effort
+    return UtilityInfo(
+        tier=tiers[slowest],
+        kernel=names[0] if names else None,
+        reason=getattr(rows[slowest], "reason", ""),
+        n_scored=n_scored,
+        n_refitted=n_refitted,
+        microseconds=seconds / n_scored * 1e6 if n_scored else None,
+    )

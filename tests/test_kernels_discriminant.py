@@ -1,0 +1,143 @@
+"""Linear and quadratic discriminant analysis: kernels say what refits say."""
+
+import pickle
+
+import numpy as np
+import pytest
+from refits import along, coalitions, compare, data_sets
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+
+from skdvl.utilities.kernels.discriminant import LinearDiscriminantAnalysisKernel
+from skdvl.utilities.kernels.quadratic import QuadraticDiscriminantAnalysisKernel
+
+SETS = data_sets()
+# Refits divide by what rounding leaves of the deviation of a constant column, and it is nothing
+# to rely on.
+HARD = {"constant columns", "nearly constant"}
+PRIORS = [0.2, 0.3, 0.5]
+
+
+def scores(model, X_val):
+    told = model.decision_function(X_val).T
+    return np.stack([np.zeros_like(told), told]) if told.ndim == 1 else told
+
+
+def check(kernel, estimator, data, size=24):
+    """Compare coalitions and chains with refits, and return the share that was certain."""
+    X, y, X_val = data
+    rng = np.random.default_rng(len(X[0]))
+    assert kernel.supports(estimator, X, y, X_val) is None
+    kernel = pickle.loads(pickle.dumps(kernel(estimator, X, y, X_val)))
+    masks = coalitions(len(y), size, rng)
+    sure = compare((masks, *kernel(masks)), data, estimator, scores)
+    masks, decision, is_sure = along(kernel, len(y), 9, rng)
+    some = rng.choice(len(masks), size, replace=False)
+    compare((masks[some], decision[:, some], is_sure[some]), data, estimator, scores)
+    return sure
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_linear(name):
+    sure = check(LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(), SETS[name])
+    assert sure > 0.8 or name in HARD
+
+
+@pytest.mark.parametrize(
+    "params", [{"tol": 1e-3}, {"tol": 0.0}, {"store_covariance": True}], ids=str
+)
+@pytest.mark.parametrize("name", ["iris", "wide", "collinear", "digits"])
+def test_linear_with_parameters(params, name):
+    check(LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(**params), SETS[name], 16)
+
+
+@pytest.mark.parametrize("params", [{"priors": PRIORS}, {"n_components": 2}], ids=str)
+def test_linear_that_needs_all_classes(params):
+    estimator = LinearDiscriminantAnalysis(**params)
+    check(LinearDiscriminantAnalysisKernel, estimator, SETS["rare class"], size=60)
+    assert check(LinearDiscriminantAnalysisKernel, estimator, SETS["iris"]) > 0.3
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("params", [{}, {"reg_param": 0.1, "tol": 1e-6}], ids=str)
+def test_quadratic(params, name):
+    estimator = QuadraticDiscriminantAnalysis(**params)
+    sure = check(QuadraticDiscriminantAnalysisKernel, estimator, SETS[name], size=16)
+    assert sure > 0.2 or name not in ("iris", "duplicates with other labels", "rounded")
+
+
+def test_quadratic_with_priors():
+    estimator = QuadraticDiscriminantAnalysis(priors=PRIORS)
+    check(QuadraticDiscriminantAnalysisKernel, estimator, SETS["rare class"], size=40)
+    assert check(QuadraticDiscriminantAnalysisKernel, estimator, SETS["iris"]) > 0.2
+
+
+def test_quadratic_near_tol():
+    """Where the trace of the inverse does not tell whether a variance is above `tol`."""
+    X, y, X_val = SETS["iris"]
+    full = np.ones((1, len(y)), dtype=bool)
+    least = min(s.min() for s in QuadraticDiscriminantAnalysis().fit(X, y).scalings_)
+    for tol, sure in [(0.99 * least, True), (least, False), (1.01 * least, False)]:
+        estimator = QuadraticDiscriminantAnalysis(tol=tol)
+        kernel = QuadraticDiscriminantAnalysisKernel(estimator, X, y, X_val)
+        assert kernel(full).is_sure == [sure]
+
+
+def test_coalitions_that_are_not_looked_at_make_no_noise():
+    X, y, X_val = SETS["constant columns"]
+    few = np.zeros((3, len(y)), dtype=bool)
+    few[1, 0] = few[2, np.flatnonzero(y == 1)] = True
+    order = np.tile(np.arange(5), (3, 1))
+    for kernel, estimator in [
+        (LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis()),
+        (QuadraticDiscriminantAnalysisKernel, QuadraticDiscriminantAnalysis(reg_param=0.1)),
+    ]:
+        kernel = kernel(estimator, X, y, X_val)
+        assert kernel(few).decision.shape == (3, 3, len(X_val))
+        assert sum(len(p.is_sure) for p in kernel.chains(few, order)) == 18
+
+
+def test_singular_values_near_the_cut():
+    X, y, X_val = SETS["iris"]
+    X, X_val = (np.c_[rows, rows[:, 0]] for rows in (X, X_val))
+    rng = np.random.default_rng(0)
+    masks = rng.random((20, len(y))) < 0.7
+    for size in (0.0, 1e-9, 1e-5, 1e-4, 3e-4, 1e-3):
+        X[:, -1] = X[:, 0] + size * rng.normal(size=len(y))
+        kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), X, y, X_val)
+        answers = kernel(masks)
+        assert answers.is_sure.all()
+        compare((masks, *answers), (X, y, X_val), LinearDiscriminantAnalysis(), scores)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "estimator", "words"),
+    [
+        (LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(solver="lsqr"), "solver"),
+        (LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(shrinkage=0.1), "shrinkage"),
+        (LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(tol=0.5), "tol"),
+        (LinearDiscriminantAnalysisKernel, LinearDiscriminantAnalysis(priors=[1.0]), "priors"),
+        (
+            QuadraticDiscriminantAnalysisKernel,
+            QuadraticDiscriminantAnalysis(priors=[1.0]),
+            "priors",
+        ),
+    ],
+    ids=str,
+)
+def test_declines(kernel, estimator, words):
+    X, y, X_val = SETS["scales"]
+    assert words in kernel.supports(estimator, X, y, X_val)
+    assert "missing" in kernel.supports(type(estimator)(), np.nan * X, y, X_val)
+    wide = np.zeros((len(X), 2000))
+    assert "memory" in kernel.supports(type(estimator)(), wide, y, wide)
+    assert "far from 0" in kernel.supports(type(estimator)(), X + 1e12, y, X_val)
+
+
+@pytest.mark.skipif(
+    "solver" not in QuadraticDiscriminantAnalysis().get_params(),
+    reason="scikit-learn has one solver",
+)
+def test_quadratic_declines_other_solvers():
+    for params in ({"solver": "eigen"}, {"shrinkage": 0.1}):
+        estimator = QuadraticDiscriminantAnalysis(**params)
+        assert QuadraticDiscriminantAnalysisKernel.supports(estimator, *SETS["iris"])
