@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
@@ -24,7 +24,7 @@ from sklearn.model_selection import (
     cross_validate,
     train_test_split,
 )
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -763,7 +763,7 @@ def test_texts_pass_through(noisy):
     _, y, _ = noisy
     texts = [f"tumour {'large' if label else 'small'} {row}" for row, label in enumerate(y)]
     valuator = ShapleyValuator(
-        make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        make_pipeline(CountVectorizer(), MultinomialNB()),
         stopping=MaxRounds(1),
         cv=2,
         random_state=0,

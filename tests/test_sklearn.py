@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdvl
@@ -16,7 +17,7 @@ from skdvl.stopping import MaxRounds
 
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
 ESTIMATORS = [
-    skdvl.ShapleyValuator(LogisticRegression(), **_QUICK),
+    skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_QUICK),
     skdvl.ShapleyValuator(Ridge(), **_QUICK),
     skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
     skdvl.BetaShapleyValuator(GaussianNB(), **_QUICK),
