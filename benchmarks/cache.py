@@ -89,7 +89,7 @@ def fits():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = (X - X.mean(0))[:150] / X.std(0), y[:150]
     cache = MemoryCache()
-    settings = {"stopping": MaxRounds(4), "cv": 3, "random_state": 0}
+    settings = {"stopping": MaxRounds(4), "cv": 3, "random_state": 0, "kernel": "refit"}
     for name, kept in (("without", None), ("cold", cache), ("warm", cache)):
         valuator = ShapleyValuator(LogisticRegression(), cache=kept, **settings)
         began = perf_counter()

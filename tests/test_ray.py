@@ -94,7 +94,7 @@ def test_same_bits(cluster, n_jobs, params, medium):
 def test_same_bits_with_a_cache(on_ray, params, medium):
     X, y = medium[:2]
     cache, told = MemoryCache(), []
-    settings = {"stopping": MaxRounds(1), "cv": 3, "random_state": 0} | params
+    settings = {"stopping": MaxRounds(1), "cv": 3, "random_state": 0, "kernel": "refit"} | params
     with joblib.parallel_config(backend="sequential"):
         alone = ShapleyValuator(LogisticRegression(), **settings).fit(X, y)
     for _ in ("cold", "warm"):

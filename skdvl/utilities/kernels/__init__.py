@@ -7,6 +7,7 @@ from .discriminant import LinearDiscriminantAnalysisKernel
 from .dummy import MeanKernel, PriorKernel
 from .kernel_ridge import KernelRidgeKernel
 from .linear import LinearRegressionKernel, RidgeClassifierKernel, RidgeKernel
+from .logistic import LogisticRegressionKernel
 from .naive_bayes import GaussianNBKernel
 from .neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
 from .quadratic import QuadraticDiscriminantAnalysisKernel
@@ -21,6 +22,7 @@ BUILT_IN = [
     KernelRidgeKernel,
     LinearDiscriminantAnalysisKernel,
     LinearRegressionKernel,
+    LogisticRegressionKernel,
     MeanKernel,
     MultinomialNBKernel,
     NearestCentroidKernel,

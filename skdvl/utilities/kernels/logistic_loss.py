@@ -1,0 +1,147 @@
+"""The loss of logistic regression on many coalitions at once, and its gradient."""
+
+import numpy as np
+
+FEW = 0.5  # of the rows, at most, for a coalition that gets a copy of its own rows
+CELLS = 2**20  # of all copies, at most
+
+
+class _Loss:
+    """What both losses share: problems that go by, their rows, and half a ridge penalty.
+
+    Parameters
+    ----------
+    masks : ndarray of bool of shape (B, n)
+        Of coalitions with rows of two classes or more.
+    y : ndarray of intp of shape (n,)
+    rows : ndarray of shape (n, size)
+        With a column of ones, the last, for an intercept.
+    is_penalised : ndarray of shape (size,)
+        1.0 for a coefficient, 0.0 for an intercept.
+    C : float
+    noise : float
+        Relative, for an exercise in what rounding may do: of coefficients, weights and values,
+        other ones each time.
+    """
+
+    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
+        self.noise, self.rng = noise, np.random.default_rng(0)
+        counts = np.count_nonzero(masks, axis=1)
+        self.weights = masks / counts[:, None]
+        self.penalty = is_penalised / (C * counts[:, None])
+        self.y, self.rows = y, rows
+        most = counts.max(initial=1)
+        self.has_copies = most <= FEW * len(y) and most * len(masks) * rows.shape[1] <= CELLS
+        if self.has_copies:
+            # All rows of a coalition, and some of no weight where others are larger.
+            places = np.argsort(~masks, axis=1, kind="stable")[:, :most]
+            self.weights = np.take_along_axis(self.weights, places, axis=1)
+            self.y, self.rows = y[places], rows[places]
+
+    def __len__(self):
+        return len(self.weights)
+
+    def keep(self, places):
+        """Leave the problems of these places, in this order."""
+        self.weights, self.penalty = self.weights[places], self.penalty[places]
+        if self.has_copies:
+            self.y, self.rows = self.y[places], self.rows[places]
+
+    def _blurred(self, array):
+        """Return an array with noise in it, if noise is asked for."""
+        if not self.noise:
+            return array
+        # The same for all problems where that would be many numbers.
+        shape = array.shape[-2:] if array.ndim > 2 else array.shape
+        return array * (1 + self.noise * self.rng.uniform(-1, 1, shape))
+
+    def _raw(self, x):
+        """Return raw predictions of shape (B, n_vectors, rows)."""
+        x = self._blurred(x)
+        if self.has_copies:
+            return x @ self.rows.swapaxes(1, 2)
+        B, K, size = x.shape
+        return (x.reshape(-1, size) @ self.rows.T).reshape(B, K, -1)
+
+    def _with_gradient(self, value, residual, x):
+        """Add the penalty; return the value, and the gradient of shape (B, n_vectors, size)."""
+        if self.has_copies:
+            gradient = residual @ self.rows
+        else:
+            gradient = (residual.reshape(-1, len(self.rows)) @ self.rows).reshape(x.shape)
+        shrunk = self.penalty[:, None] * x
+        gradient += shrunk
+        return value + 0.5 * np.einsum("bki,bki->b", shrunk, x), gradient
+
+
+class BinaryLoss(_Loss):
+    """Mean log-loss where there are two classes: one vector of coefficients."""
+
+    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
+        super().__init__(masks, y, rows, is_penalised, C, noise)
+        self.sign = np.where(self.y == 1, -1.0, 1.0)
+
+    def keep(self, places):
+        super().keep(places)
+        if self.has_copies:
+            self.sign = self.sign[places]
+
+    def __call__(self, x):
+        x = x[:, None]
+        # The logarithm of the odds of the other class: what is lost is log(1 + exp(against)).
+        against = self._raw(x)[:, 0]
+        against *= self.sign
+        small = np.abs(against)
+        np.exp(np.negative(small, out=small), out=small)
+        loss = np.log1p(small)
+        loss += np.maximum(against, 0)
+        weights = self._blurred(self.weights)
+        value = self._blurred(np.einsum("bi,bi->b", loss, weights))
+        np.divide(np.where(against >= 0, 1, small), np.add(small, 1, out=loss), out=loss)
+        loss *= self.sign
+        loss *= weights
+        value, gradient = self._with_gradient(value, loss[:, None], x)
+        return value, gradient[:, 0]
+
+
+class MultinomialLoss(_Loss):
+    """Mean log-loss where there are more classes: a vector of coefficients for each.
+
+    A coalition that lacks a class keeps its coefficients at zero, and its probability too. With
+    two classes left a refit has one vector; so the coefficients of the first stay at zero.
+    """
+
+    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
+        super().__init__(masks, y, rows, is_penalised, C, noise)
+        self.n_vectors = y.max() + 1
+        self.is_seen = masks.astype(float) @ (y[:, None] == np.arange(self.n_vectors)) > 0
+        self.is_free = self.is_seen.copy()
+        pairs = np.flatnonzero(np.count_nonzero(self.is_seen, axis=1) == 2)
+        self.is_free[pairs, self.is_seen[pairs].argmax(axis=1)] = False
+
+    def keep(self, places):
+        super().keep(places)
+        self.is_seen, self.is_free = self.is_seen[places], self.is_free[places]
+
+    def __call__(self, x):
+        B, n = len(x), self.weights.shape[1]
+        x = x.reshape(B, self.n_vectors, -1)
+        raw = self._raw(x)
+        own = np.arange(B)[:, None] * (self.n_vectors * n) + (self.y * n + np.arange(n))
+        loss = -raw.reshape(-1)[own]
+        raw[~self.is_seen] = -np.inf
+        top = raw.max(axis=1)
+        raw -= top[:, None]
+        np.exp(raw, out=raw)
+        total = raw.sum(axis=1)
+        loss += np.log(total)
+        loss += top
+        weights = self._blurred(self.weights)
+        value = self._blurred(np.einsum("bi,bi->b", loss, weights))
+        raw *= (weights / total)[:, None]
+        # Probabilities are less 1 for the own class, so that rounding is no small share there.
+        raw = self._blurred(raw)
+        raw.reshape(-1)[own] -= weights
+        value, gradient = self._with_gradient(value, raw, x)
+        gradient *= self.is_free[:, :, None]
+        return value, gradient.reshape(B, -1)
