@@ -229,3 +229,10 @@ def test_a_tolerance_needs_repeats(medium):
     X, y = medium[:2]
     with pytest.raises(ValueError, match="repeat_rtol=0.1 needs n_repeats.*at least 3; it is 2"):
         skdvl.ShapleyValuator(ExtraTreesClassifier(), n_repeats=2, repeat_rtol=0.1).fit(X, y)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_hardly_any_players(n):
+    valuator = skdvl.ShapleyValuator().fit_utility(NoisyGame(n, seed=0))
+    np.testing.assert_array_equal(valuator.values_.shape, (n,))
+    assert np.isfinite(valuator.stderr_).all() and (valuator.stderr_ > 0).all()

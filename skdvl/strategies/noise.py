@@ -60,7 +60,7 @@ def _mean_variance(count, squares, freedom, shares):
     are borrowed from the sizes next to it; and divided by the number of seeds of each coalition.
     """
     pooled = np.full(len(count), squares.sum() / max(freedom.sum(), 1))
-    near_squares, near = (np.convolve(x, [1, 0, 1], mode="same") for x in (squares, freedom))
+    near_squares, near = (np.convolve(x, [1, 0, 1])[1:-1] for x in (squares, freedom))
     np.divide(near_squares, near, out=pooled, where=near > 0)
     of_one = (squares + _BORROWED * pooled) / (freedom + _BORROWED)
     share = np.where(count > 0, shares / np.maximum(count, 1), shares.sum() / max(count.sum(), 1))
