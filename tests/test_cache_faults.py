@@ -235,7 +235,7 @@ class Proxy:
     """Stands before a server, and damages what it answers."""
 
     def __init__(self, server):
-        self.server, self.pending = server, []
+        self.server, self.pending, self.ends = server, [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -247,8 +247,14 @@ class Proxy:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self.server.port))
+            self.ends += caller, server
             for ends in ((caller, server, False), (server, caller, True)):
                 threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+        for end in self.ends:
+            end.close()
 
     def _pump(self, source, sink, is_answer):
         with suppress(OSError):
@@ -369,7 +375,7 @@ def test_memcached(monkeypatch):
         monkeypatch.setattr(Memcached, "server", server)
         monkeypatch.setattr(Memcached, "proxy", Proxy(server))
         _run(Memcached, 5)
-        Memcached.proxy.listener.close()
+        Memcached.proxy.close()
     finally:
         server.stop()
         time.sleep(0.1)
