@@ -8,13 +8,13 @@ from refits import along, coalitions, compare, data_sets
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 
-from skdvl.utilities.kernels.centroid import NearestCentroidKernel
-from skdvl.utilities.kernels.discrete_bayes import (
+from skdvl.utilities.kernels.moments import (
     BernoulliNBKernel,
     ComplementNBKernel,
+    GaussianNBKernel,
     MultinomialNBKernel,
+    NearestCentroidKernel,
 )
-from skdvl.utilities.kernels.naive_bayes import GaussianNBKernel
 
 SETS = data_sets()
 GAUSSIAN = [GaussianNB(), GaussianNB(var_smoothing=1e-3)]

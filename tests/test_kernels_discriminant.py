@@ -7,8 +7,10 @@ import pytest
 from refits import along, coalitions, compare, data_sets
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 
-from skdvl.utilities.kernels.discriminant import LinearDiscriminantAnalysisKernel
-from skdvl.utilities.kernels.quadratic import QuadraticDiscriminantAnalysisKernel
+from skdvl.utilities.kernels.moments import (
+    LinearDiscriminantAnalysisKernel,
+    QuadraticDiscriminantAnalysisKernel,
+)
 
 SETS = data_sets()
 # Refits divide by what rounding leaves of the deviation of a constant column, and it is nothing

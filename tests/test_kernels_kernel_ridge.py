@@ -7,8 +7,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 from test_kernels_linear import bundled, compare, draw, some_masks, walk
 
-from skdvl.utilities.kernels import kernel_ridge
-from skdvl.utilities.kernels.kernel_ridge import KernelRidgeKernel
+from skdvl.utilities.kernels.least_squares import KernelRidgeKernel, kernel_ridge
 
 
 def check(estimator, X, y, X_val, seed=0):

@@ -9,7 +9,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.linear_model import LinearRegression, Ridge, RidgeClassifier
 
-from skdvl.utilities.kernels.linear import (
+from skdvl.utilities.kernels.least_squares.linear import (
     LinearRegressionKernel,
     RidgeClassifierKernel,
     RidgeKernel,

@@ -14,8 +14,8 @@ from sklearn.preprocessing import scale
 from skdvl import ShapleyValuator
 from skdvl.stopping import MaxRounds
 from skdvl.testing import check_kernel
-from skdvl.utilities.kernels.lbfgs import minimize
 from skdvl.utilities.kernels.logistic import LogisticRegressionKernel
+from skdvl.utilities.kernels.logistic.lbfgs import minimize
 
 NEW = "multi_class" not in LogisticRegression().get_params()
 UNPENALISED = {"C": np.inf} if NEW else {"penalty": None}

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, Nearest
 from threadpoolctl import threadpool_limits
 
 from skdvl.utilities.kernels.neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
-from skdvl.utilities.kernels.ties import heap_of_nearest
+from skdvl.utilities.kernels.neighbors.ties import heap_of_nearest
 
 LOADERS = {
     "breast_cancer": load_breast_cancer,

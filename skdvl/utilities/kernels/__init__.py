@@ -1,16 +1,24 @@
 """Exact kernels: what refits would say, for many coalitions at once."""
 
 from .base import Answers, Kernel
-from .centroid import NearestCentroidKernel
-from .discrete_bayes import BernoulliNBKernel, ComplementNBKernel, MultinomialNBKernel
-from .discriminant import LinearDiscriminantAnalysisKernel
 from .dummy import MeanKernel, PriorKernel
-from .kernel_ridge import KernelRidgeKernel
-from .linear import LinearRegressionKernel, RidgeClassifierKernel, RidgeKernel
+from .least_squares import (
+    KernelRidgeKernel,
+    LinearRegressionKernel,
+    RidgeClassifierKernel,
+    RidgeKernel,
+)
 from .logistic import LogisticRegressionKernel
-from .naive_bayes import GaussianNBKernel
+from .moments import (
+    BernoulliNBKernel,
+    ComplementNBKernel,
+    GaussianNBKernel,
+    LinearDiscriminantAnalysisKernel,
+    MultinomialNBKernel,
+    NearestCentroidKernel,
+    QuadraticDiscriminantAnalysisKernel,
+)
 from .neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
-from .quadratic import QuadraticDiscriminantAnalysisKernel
 from .registry import find_kernels, register_kernel
 
 __all__ = ["BUILT_IN", "Answers", "Kernel", "find_kernels", "register_kernel"]

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from .base import Answers, Kernel
+from ..base import Answers, Kernel
 from .distances import Distances, searches, unsupported
 from .lockstep import Lockstep, Looked
 from .ranking import Ranking

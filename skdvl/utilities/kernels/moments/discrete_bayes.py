@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
-from .base import Answers
+from ..base import Answers
 from .columns import odd_numbers
 from .sums import PRECISION, ROUNDING, ClassSums, SumsKernel, piece_size
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.neighbors import NearestCentroid
 
-from .base import Answers
+from ..base import Answers
 from .columns import centres, far_from_zero, odd_numbers
 from .sums import ROUNDING, ClassSums, SumsKernel, lead, piece_size
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .few_rows import differences, inverses, solve_lower
-from .least_squares import MOST_AMPLIFIED, Fits, Sums
+from .fits import MOST_AMPLIFIED, Fits, Sums
 
 BLOCK_CELLS = 2_000_000  # numbers in one piece of coefficients, or of what is made of them
 LARGEST_STATE = 16_000_000  # numbers in one inverse for each walk

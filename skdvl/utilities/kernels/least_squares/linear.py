@@ -6,9 +6,9 @@ from numbers import Real
 import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge, RidgeClassifier
 
-from .base import Answers, Kernel
-from .least_squares import EPS, LeastSquares
-from .least_squares_chain import fit_walks
+from ..base import Answers, Kernel
+from .chains import fit_walks
+from .fits import EPS, LeastSquares
 
 MOST_FEATURES = 150  # with more, an inverse takes as long as a refit
 NEAR = 3e-9  # of two classes, which rounding may turn around

@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from .base import Answers, Kernel
+from ..base import Answers, Kernel
 from .lbfgs import MEMORY, minimize
-from .logistic_loss import BinaryLoss, MultinomialLoss
+from .loss import BinaryLoss, MultinomialLoss
 
 LANES = 256  # coalitions in lockstep, at most
 FEWEST = 8  # of them, however large they are

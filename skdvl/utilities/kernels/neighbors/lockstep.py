@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Answers
+from ..base import Answers
 from .ranking import insert
 
 

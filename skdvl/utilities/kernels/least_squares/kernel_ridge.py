@@ -8,8 +8,8 @@ from scipy.linalg.lapack import dpotrf, dpotrs
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import pairwise_kernels
 
-from .base import Answers, Kernel
-from .least_squares import TABLE_CELLS
+from ..base import Answers, Kernel
+from .fits import TABLE_CELLS
 
 KERNELS = ("linear", "poly", "polynomial", "rbf", "laplacian", "cosine", "sigmoid")
 MOST_ROWS = 4000  # the kernel of all of them is kept

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from .base import Answers, Kernel
+from ..base import Answers, Kernel
 
 ROUNDING = 4e-16  # relative error of one sum or product, with something to spare
 PRECISION = 1e-10  # error up to which sums and scores are taken for exact

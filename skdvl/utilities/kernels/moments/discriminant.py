@@ -5,7 +5,7 @@ from scipy.linalg import svd
 from scipy.linalg.lapack import dpotrf, dtrtri
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from .base import Answers
+from ..base import Answers
 from .columns import (
     centres,
     far_from_zero,

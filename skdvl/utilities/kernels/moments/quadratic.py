@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-from .base import Answers
+from ..base import Answers
 from .columns import (
     centres,
     far_from_zero,

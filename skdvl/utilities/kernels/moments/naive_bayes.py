@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
-from .base import Answers
+from ..base import Answers
 from .columns import (
     centres,
     far_from_zero,

@@ -1,0 +1,6 @@
+"""Models whose fit is the solution of one linear system."""
+
+from .kernel_ridge import KernelRidgeKernel
+from .linear import LinearRegressionKernel, RidgeClassifierKernel, RidgeKernel
+
+__all__ = ["KernelRidgeKernel", "LinearRegressionKernel", "RidgeClassifierKernel", "RidgeKernel"]

@@ -1,0 +1,5 @@
+"""Logistic regression, iteration by iteration as scikit-learn goes."""
+
+from .logistic import LogisticRegressionKernel
+
+__all__ = ["LogisticRegressionKernel"]
