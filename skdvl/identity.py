@@ -276,8 +276,11 @@ class _Walk:
             self.tell(thing, f"{place}'s {name}")
         for name in _imports(function.__code__, function.__globals__.get("__package__")):
             self.put("import", name)
-            with suppress(ImportError):
-                self.tell(import_module(name), f"{place}'s {name}")
+            module = None
+            with suppress(Exception):  # the scorer may never come so far as to import it
+                module = import_module(name)
+            if module is not None:
+                self.tell(module, f"{place}'s {name}")
         attributes = {k: v for k, v in vars(function).items() if k != "__wrapped__"}
         self.tell_named(attributes.items(), place)
 

@@ -164,12 +164,13 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     backend, _ = get_active_backend()
     n_jobs = 1 if backend.nesting_level else effective_n_jobs(n_jobs)
     if n_jobs == 1:
-        for chapter in chapters:
-            for task in chapter:
-                if isinstance(task, Ready):
-                    yield task.result
-                else:
-                    yield _opened(_attempt(_here(), function, shared, task))
+        with _settled(_here()) as errors:
+            for chapter in chapters:
+                for task in chapter:
+                    if isinstance(task, Ready):
+                        yield task.result
+                    else:
+                        yield _opened(_outcome(function, shared, task, errors))
         return
     call = _one_call if backend.supports_return_generator else _turns
     line, breaks = _Line(chapters, ahead=call is _one_call), 0
@@ -341,7 +342,7 @@ class _Line:
             if number not in self._early and not isinstance(task, Ready)
         ]
         while portion := list(self._portion()):
-            yield [number for number, _ in portion], _Bundle(task for _, task in portion)
+            yield [number for number, _ in portion], _Packed(task for _, task in portion)
 
     def cross_off(self, numbers, outcomes, seconds):
         """Take in what came back of a portion; yield the outcomes whose turn it is.
@@ -411,7 +412,7 @@ class _Line:
                 yield number, task
 
 
-class _Bundle(list):
+class _Packed(list):
     """A list that is pickled by itself, ten times as fast as the pickler of workers does it."""
 
     def __reduce__(self):
@@ -441,29 +442,31 @@ def _attempt_all(owner, function, parcel, numbers, tasks):
     be waiting for the first ones, or may have had enough.
     """
     began = perf_counter()
-    if _here() != owner:
-        _settle_worker(owner)
-    try:
-        shared = parcel.open()
-    except Exception as error:
-        failed = None, (_words(error), traceback.format_exc())
-        return numbers, [failed] * len(tasks), perf_counter() - began
-    outcomes = _Bundle()
-    for task in tasks:
-        outcomes.append(_attempt(owner, function, shared, task))
-        if perf_counter() - began > _PORTION * _PATIENCE:
-            break
+    with _settled(owner) as errors:
+        try:
+            shared = parcel.open()
+        except Exception as error:
+            failed = None, (_words(error), traceback.format_exc())
+            return numbers, [failed] * len(tasks), perf_counter() - began
+        outcomes = _Packed()
+        for task in tasks:
+            outcomes.append(_outcome(function, shared, task, errors))
+            if perf_counter() - began > _PORTION * _PATIENCE:
+                break
     return numbers, outcomes, perf_counter() - began
 
 
-def _attempt(owner, function, shared, task):
-    """Run one task; an error comes back as words."""
+@contextmanager
+def _settled(owner):
+    """Prepare for tasks, here or in a worker; tell which errors come back as words."""
     if _here() != owner:
+        _settle_worker(owner)
         with quiet():
-            return _outcome(function, shared, task, BaseException)
+            yield BaseException
+        return
     if threading.current_thread() is not threading.main_thread():
         _pin_thread()
-    return _outcome(function, shared, task, (Exception, SystemExit, GeneratorExit))
+    yield Exception, SystemExit, GeneratorExit
 
 
 def _outcome(function, shared, task, errors):

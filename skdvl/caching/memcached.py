@@ -110,6 +110,8 @@ class MemcachedCache(Cache):
 
     def _by_place(self, keys):
         """Return pairs of a server's number and the keys that live there."""
+        if keys and vars(self).get("_owner") != os.getpid():
+            self._validate_params()
         shares = {}
         for key in keys:
             shares.setdefault(self._server_of(key), []).append(key)

@@ -58,10 +58,10 @@ def score_rounds(
     """
     rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
     rounds, waiting = iter(rounds), deque()
-    for batches in islice(rounds, 1):
-        rounds = chain([batches], rounds)
-        if all(utilities[g].is_quick(walks.length) for g, walks in batches):
-            n_jobs = 1
+    first_round = list(islice(rounds, 1))
+    rounds = chain(first_round, rounds)
+    if _are_quick(utilities, *first_round):
+        n_jobs = 1
 
     def cut_batch(g, walks):
         return [(g, *block) for block in cut(utilities[g], walks, truncation is not None)]
@@ -95,6 +95,11 @@ def score_rounds(
                     return
         except WorkerKilled as error:
             raise RuntimeError(_what_kills(error.task, utilities)) from error
+
+
+def _are_quick(utilities, batches=()):
+    """Whether scoring takes less time than sending walks such as those of a round would."""
+    return all(utilities[g].is_quick(walks.length) for g, walks in batches)
 
 
 def _chapters(rounds, cut_batch, begun, together, skip):

@@ -88,6 +88,15 @@ class Utility(ABC):
     scores_apart = False
     is_recalled = True
 
+    def check_masks(self, masks):
+        """Return coalitions as an array of bool, or say that they are of another game."""
+        if np.shape(masks)[1:] != (self.n_players,):
+            raise ValueError(
+                f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
+                "for each coalition."
+            )
+        return np.asarray(masks, dtype=bool)
+
     @abstractmethod
     def __call__(self, masks):
         """Score coalitions.

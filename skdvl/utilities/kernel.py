@@ -105,12 +105,7 @@ class KernelUtility(Utility):
         return self.evaluate(masks).scores
 
     def evaluate(self, masks):
-        if np.shape(masks)[1:] != (self.n_players,):
-            raise ValueError(
-                f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
-                "for each coalition."
-            )
-        masks = np.asarray(masks, dtype=bool)
+        masks = self.check_masks(masks)
         scores, is_certain = self._by_masks(masks)
         unsure = np.flatnonzero(~is_certain)
         scores[unsure], failures = self._refitted(masks[unsure], unsure)

@@ -144,11 +144,7 @@ class ModelUtility(Utility):
         return self.evaluate(masks).scores
 
     def evaluate(self, masks):
-        if np.shape(masks)[1:] != (self.n_players,):
-            raise ValueError(
-                f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
-                "for each coalition."
-            )
+        masks = self.check_masks(masks)
         if self._full is None:
             self.bind()
         scores, failures, noise = np.empty(len(masks)), {}, np.tile(_QUIET, (len(masks), 1))
