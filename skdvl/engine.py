@@ -2,7 +2,7 @@
 
 import math
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from time import perf_counter
 
@@ -44,11 +44,14 @@ class Rules:
     sampler : IndexSampler
     stopping : StoppingRule
     truncation : Truncation or None
+    is_open : bool
+        Whether nobody has asked for a way, so that values in closed form need no rounds at all.
     """
 
     sampler: IndexSampler
     stopping: StoppingRule
     truncation: Truncation | None = None
+    is_open: bool = False
 
     def round_limit(self, sizes):
         """Return a number of rounds that is never exceeded, or infinity.
@@ -61,6 +64,18 @@ class Rules:
         ends = [self.sampler.n_rounds(size) for size in sizes]
         drawn = math.inf if None in ends else max(ends)
         return min(drawn, self.stopping.round_limit)
+
+
+def solve(games, run: Run):
+    """Return the run with the values that all utilities know in closed form, or None."""
+    estimates = []
+    for game in games:
+        values = game.utility.closed_form(game.strategy.pmf)
+        if values is None:
+            return None
+        estimates.append(Estimate(values, np.zeros(len(values)), np.zeros(len(values), np.int64)))
+    estimate = pool(games, estimates, len(run.values))
+    return replace(run, values=estimate.values, stderr=estimate.stderr, counts=estimate.counts)
 
 
 def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
@@ -103,7 +118,8 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
                 games[g].strategy.fold(tallies[g], walks, scores)
                 if noise is not None:
                     fold_noise(tallies[g], walks, noise)
-            run = run.after(tallies, pool(games, tallies, len(run.values)), scored, seconds)
+            estimates = [_estimate(*of_game) for of_game in zip(games, tallies, strict=True)]
+            run = run.after(tallies, pool(games, estimates, len(run.values)), scored, seconds)
             yield run
             if stopping.completion(run) >= 1:
                 return
@@ -152,9 +168,8 @@ def _estimate(game, tally):
     return estimate._replace(stderr=np.hypot(estimate.stderr, noise))
 
 
-def pool(games, tallies, n_players):
+def pool(games, estimates, n_players):
     """Mean of each player's values over the games that it plays in."""
-    estimates = [_estimate(*of_game) for of_game in zip(games, tallies, strict=True)]
     if len(games) == 1 and len(games[0].players) == n_players:
         return estimates[0]
     total, variance = np.zeros(n_players), np.zeros(n_players)

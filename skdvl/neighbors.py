@@ -7,8 +7,9 @@ sorted by distance, nearest first.
 """
 
 import numpy as np
+from scipy.special import betaln
 
-__all__ = ["label_values", "target_values"]
+__all__ = ["label_values", "nearest_values", "target_values"]
 
 
 def label_values(matches, n_neighbors):
@@ -97,6 +98,60 @@ def target_values(targets, truth, n_neighbors):
     step = np.diff(scaled, axis=1) * (seats / rank)[here] * beside
     steps = np.concatenate([step, np.zeros_like(truth)], axis=1)
     return value_of_last + steps[:, ::-1].cumsum(axis=1)[:, ::-1]
+
+
+def nearest_values(scores, empty_score, size_pmf):
+    """Values of any semivalue where the nearest player alone decides.
+
+    The utility of a coalition is the score of its nearest player.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_games, n_players)
+        Nearest player first.
+    empty_score : float or ndarray of shape (n_games, 1)
+        Utility of the empty coalition.
+    size_pmf : ndarray of shape (n_players,)
+        Of the semivalue; see `skdvl.semivalues`.
+
+    Returns
+    -------
+    values : ndarray of shape (n_games, n_players)
+
+    References
+    ----------
+    Jia et al. (2019), "Efficient task-specific data valuation for nearest neighbor algorithms",
+    arXiv:1908.08619, of which this is the case of one neighbour, for other semivalues too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.neighbors import nearest_values
+    >>> nearest_values(np.array([[1.0, 0.0, 1.0]]), 0.0, np.full(3, 1 / 3)).round(3)
+    array([[ 0.833, -0.167,  0.333]])
+    """
+    alone = _chance_of_nobody_nearer(size_pmf)
+    # Where nobody is nearer, a player takes over from the nearest of those who are there; that
+    # is the one at j with the chance that somebody is there, and nobody between.
+    nearest = np.append(0.0, -np.diff(alone))
+    return alone * scores - _after(nearest * scores) - size_pmf[0] * empty_score
+
+
+def _chance_of_nobody_nearer(size_pmf):
+    """Chance that no nearer player is there when one joins, for every place, nearest first."""
+    n = len(size_pmf)
+    size, chance = np.flatnonzero(size_pmf), np.empty(n)
+    log_pmf, log_all = np.log(size_pmf[size]), _log_choose(n - 1, size)
+    for first in range(0, n, step := max(1, 2**22 // n)):
+        farther = n - 1 - np.arange(first, min(first + step, n))[:, None]
+        possible = np.minimum(size, farther)
+        log_chance = log_pmf + _log_choose(farther, possible) - log_all
+        chance[first : first + step] = np.where(size <= farther, np.exp(log_chance), 0).sum(axis=1)
+    return chance
+
+
+def _log_choose(n, k):
+    return -np.log(n + 1) - betaln(n - k + 1, k + 1)
 
 
 def _after(array):

@@ -32,43 +32,46 @@ class MarginalMean(EvaluationStrategy):
         }
 
     def fold(self, tally, walks, scores):
-        sizes = walks.sizes[:, :-1]
-        marginals = np.diff(scores, axis=1) * self.weight[sizes]
         group = walks.group
-        if group > 1 and walks.length not in (1, self.n):
-            raise ValueError("Walks of a group must be marginals of one player, or permutations.")
-        if group == 1 or walks.length == 1:  # the walks of a group serve the same player
-            player = walks.order[::group].ravel()
-            x = marginals.reshape(-1, group, walks.length).mean(axis=1).ravel()
-        else:  # or each serves all players, in another order
+        tally["group"][...] = group
+        if walks.length == self.n:  # permutations, each of which serves all players
+            marginals = np.diff(scores, axis=1) * self.weight
             by_player = np.empty_like(marginals)
             np.put_along_axis(by_player, walks.order, marginals, axis=1)
-            x = by_player.reshape(-1, group, self.n).mean(axis=1).ravel()
-            player = np.tile(np.arange(self.n), len(walks) // group)
+            tally["seen"] += len(walks)
+            self._merge(tally, *_moments(by_player.reshape(-1, group, self.n)))
+            return
+        if group > 1 and walks.length != 1:
+            raise ValueError("Walks of a group must be marginals of one player, or permutations.")
+        sizes = walks.sizes[:, :-1]
+        marginals = np.diff(scores, axis=1) * self.weight[sizes]
+        player = walks.order[::group].ravel()  # the walks of a group serve the same player
+        x = marginals.reshape(-1, group, walks.length).mean(axis=1).ravel()
         tally["seen"] += np.bincount(sizes.ravel(), minlength=self.n)
-        tally["group"][...] = group
-        self._merge(tally, player, x)
-
-    def _merge(self, tally, player, x):
         count = np.bincount(player, minlength=self.n)
         mean = np.bincount(player, x, self.n) / np.maximum(count, 1)
-        m2 = np.bincount(player, (x - mean[player]) ** 2, self.n)
+        self._merge(tally, count, mean, np.bincount(player, (x - mean[player]) ** 2, self.n))
+
+    @staticmethod
+    def _merge(tally, count, mean, m2):
         total = np.maximum(tally["count"] + count, 1)
         delta = mean - tally["mean"]
-        tally["m2"] += m2 + delta**2 * tally["count"] * count / total
-        tally["mean"] += delta * count / total
+        tally["m2"] += m2 + delta**2 * (tally["count"] * count / total)
+        tally["mean"] += delta * (count / total)
         tally["count"] += count
 
     def estimate(self, tally):
         count = tally["count"]
-        values = np.where(count > 0, tally["mean"], np.nan)
+        values = tally["mean"].copy()
+        values[count == 0] = np.nan
         stderr = np.full(self.n, np.inf)
-        many = count > 1
+        many = count > 1 if count.min() <= 1 else slice(None)
         counts = count * tally["group"]
         if self.limit is not None:  # an enumeration that is not over is no random sample
             stderr[counts * self.n >= self.limit] = 0.0
-        elif many.any() and counts.sum() >= self.enough and self._covered(tally["seen"]):
-            stderr[many] = np.sqrt(self._variance(tally["m2"][many], count[many]) / count[many])
+        elif count.max() > 1 and counts.sum() >= self.enough and self._covered(tally["seen"]):
+            variance = self._variance(tally["m2"][many], count[many])
+            stderr[many] = np.sqrt(variance / count[many])
         return Estimate(values, stderr, counts)
 
     def _variance(self, m2, count):
@@ -81,3 +84,17 @@ class MarginalMean(EvaluationStrategy):
         """
         pooled = m2.sum() / (count - 1).sum()
         return (m2 + self.borrowed * pooled) / (count - 1 + self.borrowed)
+
+
+def _moments(x):
+    """Return count, mean and sum of squared distances of observations, means over groups.
+
+    Parameters
+    ----------
+    x : ndarray of shape (m, group, n)
+    """
+    x = x[:, 0] if x.shape[1] == 1 else x.mean(axis=1)
+    if len(x) == 1:
+        return 1, x[0], 0.0
+    mean = x.mean(axis=0)
+    return len(x), mean, ((x - mean) ** 2).sum(axis=0)

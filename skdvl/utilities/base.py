@@ -152,6 +152,20 @@ class Utility(ABC):
         """
         return self.walk(start, order)
 
+    def closed_form(self, size_pmf):
+        """Return the values of a semivalue, if they are known without scoring coalitions.
+
+        Parameters
+        ----------
+        size_pmf : ndarray of shape (n_players,)
+            Of the semivalue.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,) or None
+        """
+        return None
+
     def lockstep(self, length):
         """Return how many walks of a length `walk` is given at once, or None.
 

@@ -68,6 +68,20 @@ class Score:
         is_certain &= np.isfinite(scores)
         return self._sign * scores, is_certain
 
+    def by_row(self, answers):
+        """Return what each validation row contributes, or None if the score is no mean of them.
+
+        Parameters
+        ----------
+        answers : Answers
+
+        Returns
+        -------
+        parts : ndarray of shape (B, m) or None
+        """
+        by_row = getattr(self._measure, "by_row", None)
+        return None if by_row is None else self._sign * by_row(answers.decision)
+
 
 def make_score(scorer, kernel, y_val, classes=None):
     """Make the score that stands for a scorer, or say why there is none.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_TIERS = ("refit", "utility", "masks", "chains")  # the slowest first
+_TIERS = ("refit", "utility", "masks", "chains", "closed form")  # the slowest first
 
 
 @dataclass(frozen=True)
@@ -11,10 +11,11 @@ class UtilityInfo:
 
     Attributes
     ----------
-    tier : {"chains", "masks", "refit", "utility"}
-        "chains": by a kernel, each coalition of a permutation from the one before. "masks": by a
-        kernel, many coalitions at once. "refit": one fit for each coalition. "utility": by what
-        was given to `fit_utility`. Of several folds, the slowest.
+    tier : {"closed form", "chains", "masks", "refit", "utility"}
+        "closed form": by a kernel that knows the values without sampling. "chains": by a kernel,
+        each coalition of a permutation from the one before. "masks": by a kernel, many coalitions
+        at once. "refit": one fit for each coalition. "utility": by what was given to
+        `fit_utility`. Of several folds, the slowest.
     kernel : str or None
         Name of the kernel.
     reason : str
@@ -48,8 +49,8 @@ def make_info(utilities, length, effort):
     Parameters
     ----------
     utilities : list of Utility
-    length : int
-        Of the walks.
+    length : int or None
+        Of the walks; None without any.
     effort : (int, int, float)
         Coalitions scored, and refitted, and seconds.
 
@@ -58,7 +59,7 @@ def make_info(utilities, length, effort):
     info : UtilityInfo
     """
     rows = [getattr(utility, "utility", utility) for utility in utilities]  # groups are players
-    tiers = [utility.tier(length) for utility in utilities]
+    tiers = ["closed form" if length is None else u.tier(length) for u in utilities]
     slowest = min(range(len(rows)), key=lambda g: _TIERS.index(tiers[g]))
     names = [kernel.name for kernel in (getattr(u, "kernel", None) for u in rows) if kernel]
     n_scored, n_refitted, seconds = effort

@@ -100,6 +100,8 @@ def make_plan(valuator, players):
     plan : Plan
     """
     truncation, sampler = valuator._make_truncation(), valuator.sampler
+    parts = sampler, truncation, valuator.strategy, valuator.store_history
+    is_open = parts == ("auto", None, "auto", False)
     if isinstance(sampler, str):
         most = max(map(len, players))
         sampler = valuator._make_sampler(most) if truncation is None else PermutationSampler()
@@ -122,7 +124,7 @@ def make_plan(valuator, players):
     strategy = valuator.strategy
     if isinstance(strategy, str):
         strategy = _STRATEGIES[sampler.draws]
-    return Plan(Rules(sampler, stopping, truncation), strategy, valuator._make_semivalue())
+    return Plan(Rules(sampler, stopping, truncation, is_open), strategy, valuator._make_semivalue())
 
 
 def _draws_permutations(sampler):

@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..caching import make_recall
-from ..engine import Game, run_rounds
+from ..engine import Game, run_rounds, solve
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
@@ -125,7 +125,7 @@ class Problem:
 
 
 def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
-    """Bind the utilities, then play round after round.
+    """Bind the utilities; then play round after round, unless values are known without.
 
     Parameters
     ----------
@@ -146,29 +146,37 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
         The last one.
     info : UtilityInfo
     """
-    limit = rules.round_limit([len(of_game) for of_game in players])
-    keeper.begin(begun, rules.stopping, limit)
     with pinned_threads():
         if isinstance(problem, Utility):
             model, utilities = problem.bind(), [problem]
         else:
             model, utilities = problem.bind(begun.seed)
         games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
-        recall = make_recall(cache, utilities)
-        rounds = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
-        try:
-            with quiet(), closing(rounds):  # the fit on all rows has said what there is to say
-                for run in rounds:
-                    if keeper.look(run):
-                        break
-        finally:
-            keeper.close()
+        run = solve(games, begun) if rules.is_open else None
+        if run is not None:
+            return model, run, make_info(utilities, None, run.effort)
+        run = _play_rounds(games, rules, begun, keeper, make_recall(cache, utilities), n_jobs)
     length = rules.sampler.draw(Round(0, 4, np.random.default_rng(0))).length
-    info = make_info(utilities, length, keeper.last.effort)
+    info = make_info(utilities, length, run.effort)
     trouble = None if cache is None else cache.take_trouble()
     if trouble:
         warnings.warn(trouble, RuntimeWarning, stacklevel=4)
-    return model, keeper.last, info
+    return model, run, info
+
+
+def _play_rounds(games, rules, begun, keeper, recall, n_jobs):
+    """Play round after round, and return the last run."""
+    limit = rules.round_limit([len(game.players) for game in games])
+    keeper.begin(begun, rules.stopping, limit)
+    rounds = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
+    try:
+        with quiet(), closing(rounds):  # the fit on all rows has said what there is to say
+            for run in rounds:
+                if keeper.look(run):
+                    break
+    finally:
+        keeper.close()
+    return keeper.last
 
 
 def make_repeats(valuator):

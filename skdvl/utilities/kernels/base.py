@@ -60,6 +60,11 @@ class Kernel(ABC):
         How far `decision` may be from that of a refit, relative to its size (at least 1).
     ties_are_exact : bool
         Whether equal scores of two classes are equal in a refit, too, as counted votes are.
+    deciders : callable or None
+        Where each validation row asks a single member of the coalition, the first in an order
+        of its own: ``deciders()`` returns an array of shape (n, m), the rows in that order, and
+        `Answers` of which entry r says what the r-th of them says. It may return None, if that
+        is so for other rows only.
     chains : callable or None
         Where extending a coalition is cheaper than beginning anew: ``chains(start, order)``,
         with `start` of shape (B, n) and `order` of shape (B, L), yields answers to the next c
@@ -75,6 +80,7 @@ class Kernel(ABC):
     has_decision_function = False
     rounding = 64 * np.finfo(float).eps
     ties_are_exact = False
+    deciders = None
     chains = None
     lockstep = 32
 

@@ -118,9 +118,15 @@ class Accuracy:
         hits, is_certain = self.hits(decision)
         return count(hits).astype(float) / hits.shape[1], is_certain
 
+    def by_row(self, decision):
+        """Return the part of each validation row, of shape (B, m); their mean is the measure."""
+        return self.hits(decision)[0].astype(float)
+
 
 class BalancedAccuracy(Accuracy):
     """Mean over the classes that were seen in validation of the share predicted right."""
+
+    by_row = None
 
     def __init__(self, target, n_classes, kernel):
         super().__init__(target, n_classes, kernel)
@@ -137,6 +143,8 @@ class BalancedAccuracy(Accuracy):
 
 class F1(Accuracy):
     """F1 of the second of two classes, or the mean of both."""
+
+    by_row = None
 
     def __init__(self, target, n_classes, kernel, average):
         super().__init__(target, n_classes, kernel)

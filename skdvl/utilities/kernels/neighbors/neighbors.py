@@ -64,6 +64,15 @@ class _Neighbors(Kernel):
         while walks.step < order.shape[1]:
             yield walks.advance()
 
+    def deciders(self):
+        ranking = self.ranking
+        if self.n_neighbors > 1 or ranking.last is not None or ranking.depends_on_search:
+            return None
+        at = np.arange(ranking.row.size)
+        decision = self._answer(np.take(ranking.row, at)[None], None)
+        decision = decision.reshape(self.n_outputs, *ranking.row.shape)
+        return ranking.row, Answers(decision, np.ones(len(decision[0]), dtype=bool))
+
     def look(self, seats, pair, joined, time):
         """Answer for pairs of a coalition and a validation row.
 
