@@ -1,17 +1,19 @@
 """memcached for real, on a free port of the loopback address; and servers that misbehave."""
 
+import gc
+import math
 import os
 import pickle
 import shutil
-import signal
 import socket
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 from pymemcache import Client
-from servers import Server, free_port
+from servers import Server, patient
 from sklearn.naive_bayes import GaussianNB
 
 import skdvl
@@ -25,6 +27,12 @@ if shutil.which("memcached") is None and not os.environ.get("CI"):
 SCORES = {bytes([i]) * 16: i / 7 for i in range(100)}
 
 
+@pytest.fixture(autouse=True)
+def _for_good(monkeypatch):
+    """What is left alone is left alone for the rest of a test, however long it takes."""
+    monkeypatch.setattr("skdvl.caching.breaker._PAUSE", math.inf)
+
+
 @pytest.fixture
 def server():
     server = Server()
@@ -33,20 +41,22 @@ def server():
 
 
 def test_scores_are_kept_for_others(server):
-    cache = MemcachedCache([server.address])
+    cache = patient(server)
     cache.put_many(SCORES)
-    other = MemcachedCache((server.address,))
+    other = patient(server).set_params(servers=(server.address,))
     assert other.get_many([*SCORES, b"unknown"]) == SCORES
     assert (other.stats.hits, other.stats.misses, other.stats.errors) == (100, 1, 0)
     assert pickle.loads(pickle.dumps(cache)).get_many(list(SCORES)) == SCORES
-    assert MemcachedCache([server.address], prefix="other").get_many(list(SCORES)) == {}
-    assert MemcachedCache([server.address], secret="mine").get_many(list(SCORES)) == {}
+    for params in ({"prefix": "other"}, {"secret": "mine"}):
+        other = patient(server, **params)
+        assert other.get_many(list(SCORES)) == {} and other.stats.misses == 100
+        assert other.stats.errors == other.stats.timeouts == 0
 
 
 def test_keys_live_on_several_servers(server):
     second = Server()
     try:
-        both = MemcachedCache([server.address, second.address])
+        both = patient(server, second)
         both.put_many(SCORES)
         assert both.get_many(list(SCORES)) == SCORES
     finally:
@@ -55,7 +65,7 @@ def test_keys_live_on_several_servers(server):
 
 def test_a_dead_server_costs_its_own_keys_alone(server):
     second = Server()
-    both = MemcachedCache([server.address, second.address])
+    both = patient(server, second)
     both.put_many(SCORES)
     second.stop()
     for _ in range(5):
@@ -68,7 +78,7 @@ def test_a_dead_server_costs_its_own_keys_alone(server):
 def test_clear_forgets_ours_alone(server):
     client = Client(server.address)
     client.set("theirs", b"stays", noreply=False)
-    cache, other = (MemcachedCache([server.address], prefix=name) for name in ("a", "b"))
+    cache, other = (patient(server, prefix=name) for name in ("a", "b"))
     for one in (cache, other):
         one.put_many(SCORES)
     cache.clear()
@@ -78,11 +88,11 @@ def test_clear_forgets_ours_alone(server):
 
 
 def test_the_contract(server):
-    check_cache(MemcachedCache([server.address], connect_timeout=0.5))
+    check_cache(patient(server, connect_timeout=60.0))
 
 
 def test_secrets_keep_apart(server):
-    ours, theirs = (MemcachedCache([server.address], secret=word) for word in ("a", "b"))
+    ours, theirs = (patient(server, secret=word) for word in ("a", "b"))
     ours.put_many(SCORES)
     theirs.put_many(dict.fromkeys(SCORES, 1.0))
     assert ours.get_many(list(SCORES)) == SCORES and ours.stats.errors == 0
@@ -91,13 +101,17 @@ def test_secrets_keep_apart(server):
 
 
 def test_scores_expire_when_they_should(server):
-    cache = MemcachedCache([server.address], expire=31 * 86400)  # memcached takes it for a date
+    cache = patient(server, expire=31 * 86400)  # memcached takes it for a date
     cache.put_many(SCORES)
     assert cache.get_many(list(SCORES)) == SCORES
-    brief = MemcachedCache([server.address], prefix="brief", expire=1)
+    brief = patient(server, prefix="brief", expire=1)
     brief.put_many(SCORES)
-    time.sleep(2.1)
-    assert brief.get_many(list(SCORES)) == {}
+    assert brief.stats.sets == len(SCORES)
+    end = time.monotonic() + 120
+    while brief.get_many(list(SCORES)) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert brief.get_many(list(SCORES)) == {} and brief.stats.timeouts == 0
+    assert cache.get_many(list(SCORES)) == SCORES
 
 
 class Bomb:
@@ -109,7 +123,7 @@ class Bomb:
 
 
 def test_no_pickle_is_ever_loaded(server, tmp_path):
-    cache = MemcachedCache([server.address])
+    cache = patient(server)
     cache.put_many(SCORES)
     client = Client(server.address)
     generation = client.get("skdvl:generation").decode()
@@ -136,23 +150,25 @@ def _fits(cache, medium):
 
 
 def test_a_second_fit_is_warm(server, medium):
-    _fits(MemcachedCache([server.address]), medium)
-    again = MemcachedCache([server.address])
+    _fits(patient(server), medium)
+    again = patient(server)
     _fits(again, medium)
     assert again.stats.sets == 0 and again.stats.hits > 0
 
 
 def test_a_server_that_is_absent_costs_one_warning(medium):
-    cache = MemcachedCache([f"127.0.0.1:{free_port()}"])
-    with pytest.warns(RuntimeWarning, match="MemcachedCache.*cannot be used") as told:
-        _fits(cache, medium)
+    with socket.socket() as absent:
+        absent.bind(("127.0.0.1", 0))  # nobody else listens there
+        cache = MemcachedCache([f"127.0.0.1:{absent.getsockname()[1]}"], timeout=60, deadline=120)
+        with pytest.warns(RuntimeWarning, match="MemcachedCache.*cannot be used") as told:
+            _fits(cache, medium)
     assert len(told) == 1 and cache.stats.errors == 3
 
 
 def test_a_server_may_die_and_come_back(monkeypatch):
     monkeypatch.setattr("skdvl.caching.breaker._PAUSE", 0.2)
     server = Server()
-    cache = MemcachedCache([server.address])
+    cache = patient(server)
     cache.put_many(SCORES)
     server.stop()
     for _ in range(5):
@@ -167,25 +183,56 @@ def test_a_server_may_die_and_come_back(monkeypatch):
         server.stop()
 
 
-def test_a_server_that_stands_still_is_left_alone(server):
+def test_a_server_that_stands_still_is_left_alone(server, monkeypatch):
     cache = MemcachedCache([server.address])
-    cache.put_many(SCORES)
-    server.process.send_signal(signal.SIGSTOP)
-    began = time.perf_counter()
+    with monkeypatch.context() as patch:
+        patch.setattr("skdvl.caching.breaker._PAUSE", 0.0)
+        for _ in range(100):
+            if not cache.stats.sets:  # until it is connected, and nothing has failed since
+                cache.put_many(SCORES)
+    assert cache.stats.sets == len(SCORES)
+    server.stand_still()
+    cache.stats.clear()
     for _ in range(100):
         assert cache.get_many(list(SCORES)) == {}
-    assert time.perf_counter() - began < 20 and cache.stats.timeouts == 3
+        cache.put_many(SCORES)
+    assert (cache.stats.timeouts, cache.stats.errors, cache.stats.sets) == (3, 0, 0)
+
+
+def test_what_is_given_up_leaves_nothing_open(server, monkeypatch):
+    """Time may be up between two requests; the next one would connect again."""
+    cache, over = patient(server, deadline=0.3), threading.Event()
+    generation = cache._generation
+
+    def waits(client):
+        found = generation(client)
+        over.wait(60)
+        return found
+
+    monkeypatch.setattr(cache, "_generation", waits)
+    gc.collect()  # what others have left
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert cache.get_many(list(SCORES)) == {} and cache.stats.timeouts == 1
+        over.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("skdvl-memcached"):
+                thread.join(60)
+        del cache, generation, waits
+        monkeypatch.undo()
+        gc.collect()
+    assert not told, told[0].message
 
 
 def test_a_full_server_drops_and_never_lies():
     server = Server(memory=2)
     try:
-        cache = MemcachedCache([server.address])
+        cache = patient(server)
         for i in range(0, 60_000, 500):
             keys = [j.to_bytes(4, "big") * 4 for j in range(i, i + 500)]
             cache.put_many({key: float(j) for j, key in enumerate(keys, i)})
         keys = [j.to_bytes(4, "big") * 4 for j in range(60_000)]
-        found = {}
+        found, cache = {}, patient(server)  # one that has seen no write fail
         for i in range(0, 60_000, 500):
             found |= cache.get_many(keys[i : i + 500])
         assert all(float(int.from_bytes(key[:4], "big")) == score for key, score in found.items())
@@ -203,7 +250,7 @@ ODD = {
     "echo": lambda caller, asked: caller.sendall(asked),
     "stored": lambda caller, asked: caller.sendall(b"STORED\r\n" * (1 + asked.count(b"\r\n"))),
     "generation": lambda caller, asked: caller.sendall(
-        b"VALUE %s 0 32\r\n%s\r\nEND\r\n" % (asked.split()[1], b"a" * 32)
+        b"VALUE %s 0 32\r\n%s\r\nEND\r\n" % (b"".join(asked.split()[1:2]), b"a" * 32)
     ),
     "trickles": lambda caller, asked: [
         (caller.sendall(bytes([byte])), time.sleep(0.1)) for byte in b"VALUE k 0 99\r\n" + b"x" * 99
@@ -212,7 +259,7 @@ ODD = {
 
 
 def test_writes_that_fail_are_given_up_though_reads_work(server, monkeypatch):
-    cache, tried = MemcachedCache([server.address]), []
+    cache, tried = patient(server), []
 
     def fail(records):
         tried.append(records)
@@ -227,13 +274,12 @@ def test_writes_that_fail_are_given_up_though_reads_work(server, monkeypatch):
 
 @pytest.mark.parametrize("how", ODD)
 def test_odd_servers_cost_the_hits_alone(how, medium):
-    listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    listener, over, talks = socket.create_server(("127.0.0.1", 0)), threading.Event(), []
 
     def talk(caller):
         with caller:
-            caller.settimeout(5)
             try:
-                while not over.is_set() and (asked := caller.recv(65536)):
+                while asked := caller.recv(65536):
                     ODD[how](caller, asked)
             except OSError:
                 pass
@@ -245,19 +291,22 @@ def test_odd_servers_cost_the_hits_alone(how, medium):
                 caller, _ = listener.accept()
             except OSError:
                 continue
-            threading.Thread(target=talk, args=(caller,), daemon=True).start()
+            talks.append(threading.Thread(target=talk, args=(caller,)))
+            talks[-1].start()
         listener.close()
 
     thread = threading.Thread(target=serve)
     thread.start()
+    cache = MemcachedCache([f"127.0.0.1:{listener.getsockname()[1]}"])
     try:
-        cache = MemcachedCache([f"127.0.0.1:{listener.getsockname()[1]}"])
         with pytest.warns(RuntimeWarning, match="cannot be used"):
             _fits(cache, medium)
         assert cache.stats.hits == 0
     finally:
         over.set()
-        thread.join()
+        cache.close()
+        for thread in (thread, *talks):
+            thread.join()
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,7 @@ class MemcachedCache(Cache):
 
     def _clear(self):
         """Begin a new generation of keys: those of others stay, and ours are never asked for."""
-        for client in self._opened():
-            client.set(f"{self._start}:generation", uuid4().hex.encode(), noreply=False)
-        self._generations = {}
+        self._in_time(self._begin_generation, None)
 
     def _by_place(self, keys):
         """Return pairs of a server's number and the keys that live there."""
@@ -120,28 +118,33 @@ class MemcachedCache(Cache):
     def _server_of(self, key):
         return key[0] % len(self.servers)
 
-    def _read_all(self, keys):
-        client, start = self._client_of(keys)
+    def _read_all(self, opened, keys):
+        client, start = self._client_of(opened, keys)
         names = {start + key.hex(): key for key in keys}
         found = client.get_many(list(names)).items()
         return {names[name]: record for name, record in found if name in names}
 
-    def _write_all(self, records):
-        client, start = self._client_of(records)
+    def _write_all(self, opened, records):
+        client, start = self._client_of(opened, records)
         named = {start + key.hex(): record for key, record in records.items()}
         expire = self.expire if self.expire <= _MONTH else int(time()) + self.expire
         refused = client.set_many(named, expire=expire, noreply=False)
         if refused:
             raise OSError(f"the server refused {len(refused)} of {len(named)} scores")
 
-    def _client_of(self, keys):
+    def _begin_generation(self, opened, _):
+        for client in opened.clients:
+            client.set(f"{self._start}:generation", uuid4().hex.encode(), noreply=False)
+        opened.generations.clear()
+
+    def _client_of(self, opened, keys):
         """Return the client of the server that these keys live on, and how they begin there."""
         i = self._server_of(next(iter(keys)))
-        client = self._opened()[i]
-        generation, read_at = self._generations.get(i, ("", -_FRESH))
+        client = opened.clients[i]
+        generation, read_at = opened.generations.get(i, ("", -_FRESH))
         if monotonic() - read_at > _FRESH:
             generation = self._generation(client)
-            self._generations[i] = generation, monotonic()
+            opened.generations[i] = generation, monotonic()
         return client, f"{self._start}:{generation}:"
 
     @property
@@ -167,45 +170,57 @@ class MemcachedCache(Cache):
         Timeouts of sockets begin anew with every byte that comes; a server that trickles could
         hold a fit for hours.
         """
-        self._opened()
-        future = self._runner.submit(operation, argument)
+        opened = self._opened()
+        future = opened.runner.submit(self._run, operation, opened, argument)
         try:
             return future.result(self.deadline)
         except TimeoutError:
             self._close()  # which ends the operation, too
             raise
 
+    def _run(self, operation, opened, argument):
+        try:
+            return operation(opened, argument)
+        finally:
+            if vars(self).get("_open") is not opened:  # given up; it may have connected again
+                opened.close()
+
     def _opened(self):
-        """Return the clients of this process."""
+        """Return the connections of this process."""
         with vars(self).setdefault("_lock", Lock()):
-            if vars(self).get("_owner") != os.getpid():
+            opened = vars(self).get("_open")
+            if opened is None or opened.owner != os.getpid():
                 self._validate_params()
-                pymemcache = _pymemcache()
-                self._clients = [
-                    pymemcache.PooledClient(
-                        server,
-                        timeout=self.timeout,
-                        connect_timeout=self.connect_timeout or self.timeout,
-                        no_delay=True,
-                        max_pool_size=2,
-                    )
-                    for server in self.servers
-                ]
-                self._runner = ThreadPoolExecutor(1, thread_name_prefix="skdvl-memcached")
-                self._owner, self._generations = os.getpid(), {}
-        return self._clients
+                opened = self._open = _Connections(self)
+        return opened
 
     def _close(self):
-        if vars(self).pop("_owner", None) == os.getpid():
-            for client in self._clients:
-                client.close()
-            self._runner.shutdown(wait=False, cancel_futures=True)
+        opened = vars(self).pop("_open", None)
+        if opened is not None and opened.owner == os.getpid():
+            opened.close()
+            opened.runner.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self):
         return self.get_params(deep=False)
 
     def __setstate__(self, state):
         vars(self).update(state)
+
+
+class _Connections:
+    """Clients of all servers of a cache, and the one thread that talks to them."""
+
+    def __init__(self, cache):
+        client = _pymemcache().Client
+        settings = {"timeout": cache.timeout, "no_delay": True}
+        settings["connect_timeout"] = cache.connect_timeout or cache.timeout
+        self.clients = [client(server, **settings) for server in cache.servers]
+        self.runner = ThreadPoolExecutor(1, thread_name_prefix="skdvl-memcached")
+        self.owner, self.generations = os.getpid(), {}
+
+    def close(self):
+        for client in self.clients:
+            client.close()
 
 
 def _pymemcache():
