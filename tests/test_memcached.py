@@ -202,14 +202,14 @@ def test_a_server_that_stands_still_is_left_alone(server, monkeypatch):
 def test_what_is_given_up_leaves_nothing_open(server, monkeypatch):
     """Time may be up between two requests; the next one would connect again."""
     cache, over = patient(server, deadline=0.3), threading.Event()
-    generation = cache._generation
 
-    def waits(client):
-        found = generation(client)
+    def waits(client, ask=cache._generation):
+        found = ask(client)
         over.wait(60)
         return found
 
     monkeypatch.setattr(cache, "_generation", waits)
+    del waits
     gc.collect()  # what others have left
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -218,8 +218,8 @@ def test_what_is_given_up_leaves_nothing_open(server, monkeypatch):
         for thread in threading.enumerate():
             if thread.name.startswith("skdvl-memcached"):
                 thread.join(60)
-        del cache, generation, waits
-        monkeypatch.undo()
+        monkeypatch.undo()  # which holds the cache
+        del cache
         gc.collect()
     assert not told, told[0].message
 
@@ -305,8 +305,9 @@ def test_odd_servers_cost_the_hits_alone(how, medium):
     finally:
         over.set()
         cache.close()
-        for thread in (thread, *talks):
-            thread.join()
+        thread.join()
+        for talking in talks:
+            talking.join()
 
 
 @pytest.mark.parametrize(
