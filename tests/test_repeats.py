@@ -1,6 +1,7 @@
 """Stochastic estimators: the mean over seeds, and errors that know of it."""
 
 import json
+from itertools import count
 
 import numpy as np
 import pytest
@@ -10,17 +11,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 import skdvl
 from skdvl.caching import MemoryCache
 from skdvl.samplers import CoalitionSampler, ExhaustiveSampler, PairedSampler, PermutationSampler
 from skdvl.semivalues import Banzhaf, BetaShapley, LeaveOneOut, Shapley
-from skdvl.stopping import MaxRounds
+from skdvl.stopping import MaxRounds, MaxTime
 from skdvl.strategies import PerSizeReuse
 from skdvl.testing import SmallGame, enumerate_values
+from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import ModelUtility, Scored, Utility
 from skdvl.utilities.repeats import Repeats
+from skdvl.valuators.keeper import Keeper
 
 
 class NoisyGame(Utility):
@@ -197,6 +200,44 @@ def test_same_bits_in_parallel_from_caches_and_from_checkpoints(medium, tmp_path
         np.testing.assert_array_equal(other.values_, alone.values_)
         np.testing.assert_array_equal(other.stderr_, alone.stderr_)
     assert not np.array_equal(fit(n_repeats=3).values_, alone.values_)
+
+
+@pytest.mark.filterwarnings("ignore:.*rows have no value")
+@pytest.mark.parametrize("truncation", [None, RelativeTruncation(0.05)], ids=str)
+def test_stopped_amid_rounds_again_and_again_it_ends_in_the_same_bits(
+    truncation, medium, monkeypatch, tmp_path
+):
+    X, y, X_val, y_val, _ = medium
+    monkeypatch.setattr("skdvl.engine.perf_counter", (n / 50 for n in count()).__next__)
+
+    def fit(stopping, **params):
+        return skdvl.ShapleyValuator(
+            ExtraTreeClassifier(max_depth=3),
+            sampler=PermutationSampler(),
+            truncation=truncation,
+            stopping=stopping,
+            random_state=0,
+            n_repeats=3,
+            **params,
+        ).fit(X[:14], y[:14], X_val=X_val, y_val=y_val)
+
+    class Listens(Keeper):
+        def look(self, run):
+            places[k] = run.place  # at last, where session k ends
+            return super().look(run)
+
+    places, k = {}, 0
+    monkeypatch.setattr("skdvl.valuators.coalition.Keeper", Listens)
+    whole = fit(MaxRounds(3))
+    for k in count(1):
+        part = fit(MaxTime(0.1 * k) | MaxRounds(3), checkpoint=tmp_path / "run")
+        if part.n_rounds_ == 3:
+            break
+    amid = [place for _, place in sorted(places.items()) if place[1] > 0]
+    assert amid == sorted(set(amid)) and {n_rounds for n_rounds, _ in amid} == {0, 1, 2}
+    for name in ("values_", "stderr_", "counts_"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+    assert part.n_evaluations_ == whole.n_evaluations_ and (whole.stderr_ > 0).all()
 
 
 def test_estimators_without_chance_lose_nothing_but_time(medium):
