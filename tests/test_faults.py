@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from meeting import in_both, meet, wait_for
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -27,7 +29,14 @@ from threadpoolctl import threadpool_info
 from skdvl import DataPruner, ShapleyValuator, make_pipeline
 from skdvl.stopping import MaxRounds, MaxTime
 from skdvl.utilities import Utility
-from skdvl.workers import WorkerKilled, ordered_map, ordered_stream
+from skdvl.workers import (
+    WorkerKilled,
+    _Line,
+    ordered_map,
+    ordered_stream,
+    pinned_threads,
+    quiet,
+)
 
 PROCESSES = ["loky", "multiprocessing"]
 BACKENDS = ["sequential", "threading", "loky"]
@@ -122,16 +131,16 @@ def pid(i):
     return os.getpid()
 
 
-def test_workers_stay_after_an_early_stop():
-    before = set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2))
+def test_workers_stay_after_an_early_stop(tmp_path):
+    before = set(in_both(tmp_path / "before"))
     stream = ordered_stream(pid, ([(i,)] for i in range(10**9)), n_jobs=2)
     for _ in range(5):
         next(stream)
     stream.close()
-    assert set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2)) == before
+    assert set(in_both(tmp_path / "closed")) == before
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         ordered_map(divmod, [(1, 0)] * 5, n_jobs=2)
-    assert set(ordered_map(pid, [(i,) for i in range(20)], n_jobs=2)) == before
+    assert set(in_both(tmp_path / "failed")) == before
 
 
 def test_short_tasks_run_ahead_and_long_ones_do_not():
@@ -142,11 +151,13 @@ def test_short_tasks_run_ahead_and_long_ones_do_not():
             drawn.append(chapter)
             yield [(i,) for i in range(4)]
 
-    stream = ordered_stream(abs, chapters(1000), n_jobs=2)
-    for _ in range(40):
-        next(stream)
+    stream, n_ahead = ordered_stream(abs, chapters(10_000), n_jobs=2), []
+    for n_back, _ in enumerate(stream, 1):
+        n_ahead.append(len(drawn) - n_back // 4)
+        if n_ahead[-1] > 2:  # more than the chapter that is open
+            break
     stream.close()
-    assert len(drawn) > 10
+    assert max(n_ahead) > 2
     drawn.clear()
     stream = ordered_stream(time.sleep, ([(0.3,)] * 2 for _ in chapters(3)), n_jobs=2)
     for _ in range(2):
@@ -225,17 +236,24 @@ def naps(i):
 
 
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
-def test_a_portion_that_takes_longer_than_others_is_cut(backend):
+def test_a_portion_that_takes_longer_than_others_is_cut(backend, monkeypatch):
     """Thousands of tasks seem to fit into a portion, by those before them; one may not."""
-    tasks, got = [(i,) for i in range(100_000)], []
-    began = time.perf_counter()
+    tasks, got, portions = [(i,) for i in range(100_000)], [], []
+
+    def cross_off(line, numbers, outcomes, seconds, take_in=_Line.cross_off):
+        portions.append((numbers[0], len(outcomes)))
+        return take_in(line, numbers, outcomes, seconds)
+
+    monkeypatch.setattr(_Line, "cross_off", cross_off)
     with joblib.parallel_config(backend=backend, n_jobs=2):
         with closing(ordered_stream(naps, [tasks])) as stream:
             for result in stream:
                 got.append(result)
                 if len(got) == 402:
                     break
-    assert got == list(range(402)) and time.perf_counter() - began < 60
+    assert got == list(range(402))
+    assert all(n_done == 1 for first, n_done in portions if first >= 400)
+    assert all(first + n_done <= 401 for first, n_done in portions if first < 400)
 
 
 @pytest.mark.parametrize("backend", [*BACKENDS, "multiprocessing"])
@@ -268,14 +286,17 @@ def test_time_ends_within_a_block(backend):
         assert utility.n_scored <= 8  # five, and what is left of the block
 
 
-def test_time_amid_a_round_keeps_the_rounds_before():
-    part = _fit(Sum(seconds=0.0005), stopping=MaxTime(4) | MaxRounds(10**6))
-    assert 1 <= part.n_rounds_ < 10**6
+def test_time_amid_a_round_keeps_the_rounds_before(monkeypatch):
+    utility = Sum()
+    monkeypatch.setattr("skdvl.engine.perf_counter", lambda: utility.n_scored / 100)
+    part = _fit(utility, stopping=MaxTime(4) | MaxRounds(10**6))
+    assert 1 <= part.n_rounds_ < 400 / 21 and part.n_evaluations_ < 400 <= utility.n_scored
     again = _fit(Sum(), stopping=MaxRounds(part.n_rounds_))
     np.testing.assert_array_equal(part.values_, again.values_)
 
 
 SCRIPT = """
+import os
 import sys
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -293,7 +314,8 @@ if __name__ == "__main__":
         checkpoint=sys.argv[1], n_jobs=int(sys.argv[3]),
     )
     print("begins", flush=True)
-    np.save(sys.argv[2], valuator.fit(X[:100], y[:100]).values_)
+    np.save(sys.argv[2] + "-part", valuator.fit(X[:100], y[:100]).values_)
+    os.replace(sys.argv[2] + "-part.npy", sys.argv[2] + ".npy")
 """
 
 
@@ -306,7 +328,7 @@ def _start(tmp_path, checkpoint, n_jobs):
         command,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path, "JOBLIB_TEMP_FOLDER": str(tmp_path)},
         start_new_session=True,
     )
 
@@ -343,88 +365,126 @@ def test_killed_fits_go_on_to_the_same_bits(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
 
 
-def test_an_interrupt_does_not_wait_for_workers(tmp_path):
-    script = tmp_path / "slow.py"
-    script.write_text(
-        "import sys, time\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from test_faults import Sum, _fit\n"
-        "from skdvl.stopping import MaxRounds\n"
-        "print('begins', flush=True)\n"
-        "try:\n"
-        "    _fit(Sum(seconds=5.0), stopping=MaxRounds(50), n_jobs=2)\n"
-        "except KeyboardInterrupt:\n"
-        "    print('interrupted', time.time(), flush=True)\n"
-    )
-    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    fit = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
-    fit.stdout.readline()
-    time.sleep(4)  # workers are at their first block, of 20 seconds
-    sent = time.time()
-    fit.send_signal(signal.SIGINT)
-    word, at = fit.stdout.readline().split()
-    assert word == "interrupted" and float(at) - sent < 12  # the block is not waited for
-    _end(fit)
+def be_busy(folder):
+    """Say that we are busy, until somebody releases us, and say then that we are done."""
+    (Path(folder) / f"busy-{os.getpid()}").touch()
+    wait_for((Path(folder) / "released").exists)
+    (Path(folder) / "done").touch()
 
 
-def waits(seconds):
-    time.sleep(seconds)
-    return os.getpid()
+def _are_busy(folder):
+    return len(list(folder.glob("busy-*"))) == 2
 
 
-def test_an_interrupt_between_two_results_does_not_wait_either():
-    stream = ordered_stream(waits, [[(0.15,), (0.15,), (0.15,), (60,), (60,)]], n_jobs=2)
-    began = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt), closing(stream):
-        for _ in range(3):
-            next(stream)
-        raise KeyboardInterrupt
-    assert time.perf_counter() - began < 30
-    assert ordered_map(abs, [(-1,), (-2,)], n_jobs=2) == [1, 2]  # nothing is broken
+class Endless(Sum):
+    """A game whose workers are busy until they are released."""
+
+    def __call__(self, masks):
+        if os.getpid() != self.owner:
+            be_busy(self.marks)
+        return super().__call__(masks)
 
 
-def _streams(tmp_path):
-    """Start a process with two workers, in a session of its own; it has said that it begins."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from test_faults import waits\n"
-        "from skdvl.workers import ordered_stream\n"
-        "print('begins', flush=True)\n"
-        "for told in ordered_stream(waits, [[(0.2,)] * 1000], n_jobs=2):\n"
-        "    print(told, flush=True)\n"
-    )
-    path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+def _run(tmp_path, script, **params):
+    """Start a process that can import this file, and says when it begins."""
+    path = tmp_path / "script.py"
+    path.write_text("import sys\nsys.path.insert(0, sys.argv[1])\n" + script)
+    here = Path(__file__).parent
+    found = os.pathsep.join([str(here.parent), os.environ.get("PYTHONPATH", "")])
     main = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+        [sys.executable, str(path), str(here), str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": found} | params,
     )  # fmt: skip
     assert main.stdout.readline() == "begins\n"
     return main
 
 
+def test_an_interrupt_does_not_wait_for_workers(tmp_path):
+    script = (
+        "from test_faults import Endless, _fit\n"
+        "print('begins', flush=True)\n"
+        "try:\n"
+        "    _fit(Endless(sys.argv[2]), n_jobs=2)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', flush=True)\n"
+    )
+    fit = _run(tmp_path, script)
+    assert wait_for(lambda: _are_busy(tmp_path))
+    time.sleep(0.5)  # it is waiting for them
+    fit.send_signal(signal.SIGINT)
+    assert fit.stdout.readline() == "interrupted\n"
+    assert not (tmp_path / "done").exists()
+    (tmp_path / "released").touch()
+    _end(fit)
+
+
+def busy_from_3_on(folder, i):
+    time.sleep(0.15)
+    if i >= 3:
+        be_busy(folder)
+
+
+def test_an_interrupt_between_two_results_does_not_wait_either(tmp_path):
+    tasks = [(i,) for i in range(5)]
+    stream = ordered_stream(busy_from_3_on, [tasks], shared=(str(tmp_path),), n_jobs=2)
+    with pytest.raises(KeyboardInterrupt), closing(stream):
+        for _ in range(3):
+            next(stream)
+        assert wait_for(lambda: _are_busy(tmp_path))
+        raise KeyboardInterrupt
+    assert not (tmp_path / "done").exists()
+    (tmp_path / "released").touch()
+    assert ordered_map(abs, [(-1,), (-2,)], n_jobs=2) == [1, 2]  # nothing is broken
+
+
+LATE = """
+import os
+from pathlib import Path
+from meeting import wait_for
+
+def waits(seconds):
+    wait_for(lambda: False, seconds)
+    return os.getpid()
+
+here = Path(__file__).parent
+if os.environ["WHEN"] == "importing" and os.environ["MAIN"] != str(os.getpid()):
+    (here / f"busy-{os.getpid()}").touch()
+    wait_for((here / "killed").exists)
+"""
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
-@pytest.mark.parametrize("delay", [0.5, 1.0, None], ids=str)
-def test_workers_and_files_go_with_a_killed_parent(delay, tmp_path):
-    """Workers that are still importing, and workers that are at work."""
-    before, main = _ours(), _streams(tmp_path)
-    if delay is None:
-        workers = {int(main.stdout.readline()) for _ in range(6)}
-        assert len(workers) == 2 and _ours() > before and len(_session(main.pid)) > 2
-    else:
-        time.sleep(delay)
-    main.kill()
-    _end(main)
-    end = time.monotonic() + 60
-    while time.monotonic() < end and (_session(main.pid) or _ours(main.pid) != before):
-        time.sleep(0.2)
-    assert not _session(main.pid) and _ours(main.pid) == before
+@pytest.mark.parametrize("when", ["importing", "working"])
+def test_workers_and_files_go_with_a_killed_parent(when, tmp_path):
+    """Workers that have not begun their first task, and workers that are at work."""
+    (tmp_path / "late.py").write_text(LATE)
+    (tmp_path / "files").mkdir()
+    script = (
+        "import os\n"
+        "os.environ['MAIN'] = str(os.getpid())\n"
+        "from late import waits\n"
+        "from skdvl.workers import ordered_stream\n"
+        "print('begins', flush=True)\n"
+        "for told in ordered_stream(waits, [[(0.2,)] * 10_000], n_jobs=2):\n"
+        "    print(told, flush=True)\n"
+    )
+    main = _run(tmp_path, script, WHEN=when, JOBLIB_TEMP_FOLDER=str(tmp_path / "files"))
+    try:
+        workers = set()
+        while when == "working" and len(workers) < 2:
+            workers.add(int(main.stdout.readline()))
+        assert when == "working" or wait_for(lambda: _are_busy(tmp_path))
+        assert len(_session(main.pid)) > 2 and list((tmp_path / "files").iterdir())
+        main.kill()
+        _end(main)
+        (tmp_path / "killed").touch()
+        # Left alone, workers of loky would leave after five minutes.
+        assert wait_for(lambda: not _session(main.pid), seconds=120)
+        assert wait_for(lambda: not list((tmp_path / "files").iterdir()))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(main.pid, signal.SIGKILL)
 
 
 def _session(pid):
@@ -441,45 +501,40 @@ def _session(pid):
 # ---------------------------------------------------------------------- nothing is left, or doubled
 
 
-def _ours(pid=None):
-    """Files of skdvl, and those that joblib keeps for a process."""
-    places = [Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp"))]
-    names = ["skdvl-*"] if pid is None else ["skdvl-*", f"joblib_memmapping_folder_{pid}_*"]
-    return {path for place in places for name in names for path in place.glob(name)}
-
-
 @pytest.mark.parametrize("backend", PROCESSES)
-def test_no_files_are_left(backend, tmp_path):
-    before = _ours()
+def test_no_files_are_left(backend, tmp_path, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
     with joblib.parallel_config(backend=backend, n_jobs=2):
         ordered_map(pid, [(i,) for i in range(4)], shared=())
         with pytest.raises(RuntimeError):
             ordered_map(fails, [(3,)], shared=("os",))
         stream = ordered_stream(pid, ([(i,)] for i in range(1000)))
         next(stream)
+        assert len(list(tmp_path.glob("skdvl-*"))) == 1
         stream.close()
-    assert _ours() == before
+    assert not list(tmp_path.glob("skdvl-*"))
 
 
-def memory(array, i):
+def memory(array, folder, i):
     float(array.sum())
+    meet(folder, os.getpid(), 2)
     pages = Path(f"/proc/{os.getpid()}/smaps_rollup").read_text()
     private = sum(int(kb) for kb in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", pages))
-    time.sleep(0.02)
+    meet(f"{folder}-told", os.getpid(), 2)  # nobody lets go of a page before
     return os.getpid(), private * 1024, array.flags.writeable
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
-def test_workers_share_the_pages_of_large_data():
-    small, large = np.zeros(10), np.ones(12_500_000)
-    base = dict(
-        told[:2]
-        for told in ordered_map(memory, [(i,) for i in range(9)], shared=(small,), n_jobs=2)
-    )
-    full = ordered_map(memory, [(i,) for i in range(9)], shared=(large,), n_jobs=2)
-    assert not any(told[2] for told in full)
-    added = sum(max(b - base.get(p, b) for q, b, _ in full if q == p) for p in {t[0] for t in full})
-    assert added < 0.3 * large.nbytes  # the pages are there once
+def test_workers_share_the_pages_of_large_data(tmp_path):
+    told = []
+    for name, array in (("small", np.zeros(10)), ("large", np.ones(12_500_000))):
+        for folder in (name, f"{name}-told"):
+            (tmp_path / folder).mkdir()
+        shared = array, str(tmp_path / name)
+        told.append(ordered_map(memory, [(0,), (1,)], shared=shared, n_jobs=2))
+    assert not any(is_writeable for _, _, is_writeable in told[1])
+    base, full = ({worker: private for worker, private, _ in call} for call in told)
+    assert sum(full[worker] - base[worker] for worker in base) < 0.3 * array.nbytes
 
 
 def nested(n_jobs, i):
@@ -548,9 +603,9 @@ def test_estimators_of_all_backends_give_the_same(backend, medium):
         )
 
 
-def test_threads_that_fit_at_once_leave_the_process_as_it_was(medium):
+def test_threads_that_fit_at_once_do_not_disturb_each_other(medium):
     X, y = medium[:2]
-    before = [pool["num_threads"] for pool in threadpool_info()], warnings.filters[:]
+    before = [pool["num_threads"] for pool in threadpool_info()]
 
     def fit(n_rounds):
         settings = {"stopping": MaxRounds(n_rounds), "cv": 2, "random_state": 0}
@@ -560,7 +615,24 @@ def test_threads_that_fit_at_once_leave_the_process_as_it_was(medium):
     with ThreadPoolExecutor() as pool:
         for got, expected in zip(pool.map(fit, (1, 3)), alone, strict=True):
             np.testing.assert_array_equal(got, expected)
-    assert before == ([pool["num_threads"] for pool in threadpool_info()], warnings.filters)
+    assert before == [pool["num_threads"] for pool in threadpool_info()]
+
+
+def test_the_last_of_several_threads_leaves_the_process_as_it_was():
+    """One enters and leaves in a thread, while this one is within, too."""
+
+    def state():
+        return [pool["num_threads"] for pool in threadpool_info()], warnings.filters[:]
+
+    before = state()
+    with ThreadPoolExecutor(1) as another:
+        for context in (pinned_threads(), quiet()):
+            another.submit(context.__enter__).result()
+            with context:
+                within = state()
+                another.submit(context.__exit__, None, None, None).result()
+                assert state() == within != before
+            assert state() == before
 
 
 @pytest.mark.parametrize("container", ["pandas", "csr"])
@@ -580,22 +652,32 @@ def test_estimators_that_write_into_validation_rows_hurt_nobody(container, mediu
     np.testing.assert_array_equal(told[0], told[2])
 
 
+def holds(array, folder, i):
+    meet(folder, os.getpid(), 2)
+    return maps(deleted=False)
+
+
+def still_holds(folder, i):
+    meet(folder, os.getpid(), 2)
+    return maps(deleted=True)
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
-def test_idle_workers_let_go_of_the_data():
-    ordered_map(memory, [(i,) for i in range(4)], shared=(np.ones(10**6),), n_jobs=2)
+def test_idle_workers_let_go_of_the_data(tmp_path):
+    shared = np.ones(10**6), str(tmp_path)
+    assert ordered_map(holds, [(0,), (1,)], shared=shared, n_jobs=2) == [True, True]
 
-    def held():
-        return any(joblib.Parallel(n_jobs=2)(joblib.delayed(maps)(i) for i in range(4)))
+    def let_go():
+        folder = tempfile.mkdtemp(dir=tmp_path)
+        tasks = (joblib.delayed(still_holds)(folder, i) for i in range(2))
+        return not any(joblib.Parallel(n_jobs=2)(tasks))
 
-    end = time.monotonic() + 30
-    while time.monotonic() < end and held():
-        time.sleep(0.3)
-    assert not held()
+    assert wait_for(let_go)
 
 
-def maps(i):
-    """Whether this worker maps a large parcel whose file is gone."""
-    time.sleep(0.02)
+def maps(deleted):
+    """Whether this worker maps a large parcel, whose file is gone or not."""
     lines = Path("/proc/self/maps").read_text().splitlines()
-    mine = [line.split("-", 1) for line in lines if "skdvl-" in line and "deleted" in line]
+    lines = [line for line in lines if "skdvl-" in line and ("deleted" in line) == deleted]
+    mine = [line.split("-", 1) for line in lines]
     return any(int(rest.split()[0], 16) - int(first, 16) > 10**6 for first, rest in mine)

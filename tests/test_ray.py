@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-import time
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from meeting import meet, wait_for
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
@@ -57,13 +58,19 @@ def on_ray(cluster):
         yield cluster
 
 
-def where(_=None):
-    time.sleep(0.02)
+def where():
     return ray.get_runtime_context().get_node_id()
 
 
-def test_both_nodes_work(on_ray):
-    assert len(set(ordered_map(where, [(i,) for i in range(40)]))) == 2
+def meets_at(folder, i):
+    meet(folder, i, 3)
+    return where()
+
+
+def test_both_nodes_work(on_ray, tmp_path):
+    """Three tasks at a time are one more than a node has CPUs."""
+    told = ordered_map(meets_at, [(i,) for i in range(3)], shared=(str(tmp_path),))
+    assert len(set(told)) == 2
 
 
 @pytest.mark.parametrize(
@@ -179,13 +186,19 @@ def test_a_task_that_kills_is_not_run_again_to_find_out(on_ray, tmp_path):
     assert (tmp_path / "log").read_text() == "x"
 
 
-class Slow(Utility):
-    """Takes its time, and says where it was."""
+class Waits(Utility):
+    """Says on which node it is, and goes on when a node is dead."""
 
     n_players, block_size = 30, 4
 
+    def __init__(self, marks=None):
+        self.marks, self.owner = marks, os.getpid()
+
     def __call__(self, masks):
-        time.sleep(0.02 * len(masks))
+        if os.getpid() != self.owner:
+            (Path(self.marks) / where()).touch()
+            if not wait_for((Path(self.marks) / "dead").exists):
+                raise RuntimeError("no node has died")
         return np.sqrt(masks @ np.arange(1.0, 31.0))
 
 
@@ -202,27 +215,37 @@ def test_an_estimator_without_a_cluster(tmp_path):
         "alone = fit(X, X[:, 0] > 0).values_\n"
         "with joblib.parallel_config(backend='ray', n_jobs=2):\n"
         "    assert (fit(X, X[:, 0] > 0).values_ == alone).all()\n"
+        "import ray\n"
+        "assert len(ray.nodes()) == 1\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    env = os.environ | {"PYTHONPATH": path}
-    env.pop("RAY_ADDRESS", None)
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=env, timeout=300
-    )
+    # Ray keeps there which cluster runs on this machine, and sockets, whose names must be short.
+    with tempfile.TemporaryDirectory(prefix="ray") as own:
+        env = os.environ | {"PYTHONPATH": path, "RAY_TMPDIR": own}
+        env.pop("RAY_ADDRESS", None)
+        done = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, text=True, env=env, timeout=600
+        )
     assert done.returncode == 0, done.stderr
 
 
-def test_a_node_may_die(on_ray):  # the last of the cluster's tests: the node does not come back
-    valuator = ShapleyValuator(stopping=MaxRounds(6), random_state=0)
-    alone = ShapleyValuator(stopping=MaxRounds(6), random_state=0)
+def test_a_node_may_die(on_ray, tmp_path):
+    """The last of the cluster's tests: the node does not come back."""
+    rounds = {"stopping": MaxRounds(6), "random_state": 0}
     with joblib.parallel_config(backend="threading", n_jobs=4):
-        alone.fit_utility(Slow())
-    killer = threading.Timer(
-        2.0, on_ray.remove_node, args=[on_ray.second], kwargs={"allow_graceful": False}
-    )
+        alone = ShapleyValuator(**rounds).fit_utility(Waits())
+    (second,) = [node for node in ray.nodes() if node["NodeManagerAddress"] == "127.0.0.3"]
+    at_work = []
+
+    def kill():
+        at_work.append(wait_for((tmp_path / second["NodeID"]).exists))
+        on_ray.remove_node(on_ray.second, allow_graceful=False)
+        (tmp_path / "dead").touch()
+
+    killer = threading.Thread(target=kill)
     killer.start()
-    valuator.fit_utility(Slow())
-    assert killer.finished.is_set()
+    valuator = ShapleyValuator(**rounds).fit_utility(Waits(str(tmp_path)))
     killer.join()
+    assert at_work == [True]
     np.testing.assert_array_equal(valuator.values_, alone.values_)
-    assert sum(node["Alive"] for node in ray.nodes()) == 1
+    assert wait_for(lambda: sum(node["Alive"] for node in ray.nodes()) == 1)
