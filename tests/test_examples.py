@@ -18,7 +18,7 @@ def test_example_runs(example, tmp_path):
         text=True,
         cwd=tmp_path,
         env=os.environ | {"MPLBACKEND": "template"},  # draws nothing and shows nothing
-        timeout=600,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr
     numbers = dict(line.rsplit(": ", 1) for line in done.stdout.splitlines() if ": " in line)

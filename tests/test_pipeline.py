@@ -96,7 +96,7 @@ def run_tests_of_scikit_learn(folder, plugin, *arguments):
         text=True,
         cwd=Path(sklearn.__file__).parent,
         env=os.environ | {"PYTHONPATH": path},
-        timeout=500,
+        timeout=1500,
     )
     return done.returncode, done.stdout.strip().splitlines()[-1]
 

@@ -520,7 +520,7 @@ def test_verbose_tells_how_it_goes(medium, capsys, monkeypatch):
     skdvl.ShapleyValuator(GaussianNB(), stopping=MaxRounds(2), verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     form = r"\[skdvl\] +(\d+)% \| ([\d.]+) rounds \| (\d+) coalitions \| \d+ per second"
-    told = [re.match(form + r"( \| about \d+ s left)?", line) for line in lines]
+    told = [re.match(form + r"( \| about \d+ (?:s|min|h) left)?", line) for line in lines]
     shares, rounds, coalitions = zip(
         *([float(x) for x in t.groups()[:3]] for t in told), strict=True
     )
