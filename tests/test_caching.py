@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import skdvl
 from skdvl.caching import Cache, DiskCache, MemoryCache, shared_memory
@@ -208,6 +211,38 @@ def test_nothing_is_shared_with_another_utility(other, medium):
     assert n_hits(X, y, X_val + 1e-9, y_val) == 0
     assert n_hits(X, y, X_val, 1 - y_val) == 0
     assert n_hits(np.asfortranarray(X), y.copy(), X_val, y_val) > 0
+
+
+class Framed(ClassifierMixin, BaseEstimator):
+    """Predicts the rarest class if it was fitted on a data frame, and the majority otherwise."""
+
+    def fit(self, X, y):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        choose = np.argmin if hasattr(X, "columns") else np.argmax
+        self.label_ = self.classes_[choose(counts)]
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.label_)
+
+
+def test_what_transformers_hand_on_is_part_of_a_score(medium):
+    """It is a setting of scikit-learn's, and no parameter of anything."""
+    X, y, X_val, y_val, _ = medium
+    estimator, cache = make_pipeline(StandardScaler(), Framed()), MemoryCache()
+    settings = {"stopping": MaxRounds(1), "random_state": 0}
+    found = []
+    for output in ("default", "pandas"):
+        with config_context(transform_output=output):
+            off, on = (
+                skdvl.ShapleyValuator(estimator, cache=given, **settings).fit(
+                    X, y, X_val=X_val, y_val=y_val
+                )
+                for given in (None, cache)
+            )
+        _same(off, on)
+        found.append(on.values_)
+    assert cache.stats.hits == 0 and not np.array_equal(*found)
 
 
 def test_a_thousand_mutations_give_no_stale_hit(medium):
