@@ -31,9 +31,9 @@ def disagreement(refit, kernel, score, masks, answers):
         except Exception as error:
             words = f"a refit fails ({type(error).__name__}: {error}), and the kernel is sure"
         else:
-            words = _wrong_decision(refit, kernel, model, answers.decision[:, j])
+            words = _wrong_decision(refit, kernel, model, rows, answers.decision[:, j])
         if not words and is_certain[j]:
-            expected = refit.score_of(model)
+            expected = refit.score_of(model, rows)
             if abs(scores[j] - expected) > _CLOSE * max(1, abs(expected)):
                 words = f"the score is {scores[j]!r}, and that of a refit {expected!r}"
         if words:
@@ -49,48 +49,49 @@ def _is_asked(refit, rows):
     return len(np.unique(refit.y[rows])) > 1
 
 
-def _wrong_decision(refit, kernel, model, decision):
+def _wrong_decision(refit, kernel, model, rows, decision):
     """Return what is wrong with the decision of a kernel on one coalition, or nothing."""
+    X_val = refit.X_val_of(rows)
     if refit.classes is None:
-        return _apart(decision[0], model.predict(refit.X_val), "predictions")
+        return _apart(decision[0], model.predict(X_val), "predictions")
     seen = np.searchsorted(refit.classes, model.classes_)
     missing = np.delete(decision, seen, axis=0)
     nothing = 0 if kernel.response == "probability" else -np.inf
     if not ((missing == nothing) | np.isneginf(missing)).all():
         return "a class that is not there has a score"
-    words = _wrong_scores(refit, kernel, model, decision[seen])
-    return words or _wrong_labels(refit, kernel, model, decision[seen])
+    words = _wrong_scores(refit, kernel, model, X_val, decision[seen])
+    return words or _wrong_labels(kernel, model, X_val, decision[seen])
 
 
-def _wrong_scores(refit, kernel, model, decision):
+def _wrong_scores(refit, kernel, model, X_val, decision):
     """Compare the scores of the classes that are there."""
     if kernel.response == "probability":
-        return _apart(decision, model.predict_proba(refit.X_val).T, "probabilities")
+        return _apart(decision, model.predict_proba(X_val).T, "probabilities")
     if kernel.has_decision_function and len(decision) == 2:
         if len(refit.classes) > 2:
             return ""
         difference = decision[1] - decision[0]
-        return _apart(difference, model.decision_function(refit.X_val), "decision functions")
+        return _apart(difference, model.decision_function(X_val), "decision functions")
     if kernel.has_decision_function:
-        expected = model.decision_function(refit.X_val).T
+        expected = model.decision_function(X_val).T
         return _apart(_centred(decision), _centred(expected), "decision functions")
     if hasattr(model, "predict_joint_log_proba"):
-        expected = model.predict_joint_log_proba(refit.X_val).T
+        expected = model.predict_joint_log_proba(X_val).T
         return _apart(_centred(decision), _centred(expected), "joint probabilities")
     if kernel.response == "softmax":
         proba = np.exp(decision - decision.max(axis=0))
         proba /= proba.sum(axis=0)
-        return _apart(proba, model.predict_proba(refit.X_val).T, "probabilities")
+        return _apart(proba, model.predict_proba(X_val).T, "probabilities")
     return ""
 
 
-def _wrong_labels(refit, kernel, model, decision):
+def _wrong_labels(kernel, model, X_val, decision):
     """Compare predictions where the best two scores are no tie."""
     best = np.sort(decision, axis=0)[::-1]
     clear = np.ones(decision.shape[1], dtype=bool)
     if not kernel.ties_are_exact:
         clear = best[0] - best[1] > NEAR * np.maximum(np.abs(decision).max(), 1)
-    said = model.classes_[decision.argmax(axis=0)] == model.predict(refit.X_val)
+    said = model.classes_[decision.argmax(axis=0)] == model.predict(X_val)
     return "" if said[clear].all() else "predicted labels differ"
 
 

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from .base import Scored, Utility
+from .pairwise import check_pairs, is_pairwise, take_pairs
 from .repeats import random_states
 
 # Estimators of these modules are plain: they keep no estimators inside, do not change their
@@ -33,9 +34,10 @@ class ModelUtility(Utility):
     estimator : estimator
         Its random states should be integers, so that the score depends on the set alone.
     X, y : array-like of n rows
-        Training rows; the players.
+        Training rows; the players. If the estimator's tag `pairwise` says that it takes a matrix
+        of pairs of rows, such as a precomputed kernel, X has n columns too.
     X_val, y_val : array-like
-        Validation rows.
+        Validation rows; X_val has a column for each training row if X has.
     scorer : str or callable
         A name of scikit-learn's, or ``scorer(estimator, X, y) -> float``.
     error_score : "auto", "raise" or float, default="auto"
@@ -66,6 +68,7 @@ class ModelUtility(Utility):
         "_empty_score",
         "_constants",
         "_is_plain",
+        "_takes_pairs",
         "_counts_hits",
         "_seeded",
         "reason",
@@ -94,6 +97,9 @@ class ModelUtility(Utility):
         self.error_score = error_score
         self.fit_params = fit_params or {}
         self.score_params = score_params or {}
+        self._takes_pairs = is_pairwise(estimator)
+        if self._takes_pairs:
+            check_pairs(estimator, X, X_val)
         self.n_players = _num_samples(X)
         self.known_sizes = (0, self.n_players)
         self.classes = self._codes = None
@@ -118,7 +124,7 @@ class ModelUtility(Utility):
         """
         X, y = own_rows(self.X), own_rows(self.y)
         model = clone(self.estimator).fit(X, y, **self.fit_params)
-        full = self._scored(model), _QUIET
+        full = self._scored(model, self.X_val), _QUIET
         if self.repeats is not None:
             everyone, finite = np.arange(self.n_players), sklearn.get_config()["assume_finite"]
             full = self._repeated(everyone, np.ones(self.n_players, dtype=bool), finite)
@@ -192,25 +198,34 @@ class ModelUtility(Utility):
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
         model.fit(X, self.y[rows], **params)
         if self._counts_hits:  # what accuracy_score would return, without its checks
-            predicted = model.predict(_own(self.X_val))
+            predicted = model.predict(_own(self.X_val_of(rows)))
             if np.shape(predicted) == self.y_val.shape:
                 return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
         with sklearn.config_context(assume_finite=finite):  # predictions are looked at
-            return self.score_of(model)
+            return self.score_of(model, rows)
 
     def X_of(self, rows):
         """Return a copy of the training rows of these numbers, to be trained on."""
+        if self._takes_pairs:
+            X = take_pairs(self.X, rows, rows)
+            return own_rows(X) if len(rows) == self.n_players else X
         if type(self.X) is np.ndarray:
             return self.X[rows]
         X = _safe_indexing(self.X, rows)
         return own_rows(X) if len(rows) == self.n_players else X
 
-    def score_of(self, model):
-        """Return the score of a fitted model, that may have missed a class."""
-        return self._scored(self._with_all_classes(model))
+    def X_val_of(self, rows):
+        """Return the validation rows for a model trained on the rows of these numbers."""
+        if self._takes_pairs and len(rows) < self.n_players:
+            return take_pairs(self.X_val, None, rows)
+        return self.X_val
 
-    def _scored(self, model):
-        score = self.scorer(model, _own(self.X_val), self.y_val, **self.score_params)
+    def score_of(self, model, rows):
+        """Return the score of a model trained on some rows, that may have missed a class."""
+        return self._scored(self._with_all_classes(model), self.X_val_of(rows))
+
+    def _scored(self, model, X_val):
+        score = self.scorer(model, _own(X_val), self.y_val, **self.score_params)
         if not isinstance(score, Real) or not np.isfinite(score):
             raise ValueError(
                 f"the scorer {_name(self.scorer)} returned {score!r} instead of a finite number, "
@@ -281,7 +296,7 @@ class ModelUtility(Utility):
         if code not in self._constants:
             model = DummyClassifier(strategy="prior")
             model.fit(self.y, self.y, sample_weight=self._codes == code)
-            self._constants[code] = self._scored(model)
+            self._constants[code] = self._scored(model, self.X_val)
         return self._constants[code]
 
     def _dummy_score(self):
@@ -296,7 +311,7 @@ class ModelUtility(Utility):
                 "there is no dummy to score the empty coalition with. Set empty_score to a number."
             )
         try:
-            return self._scored(model.fit(self.y, self.y))
+            return self._scored(model.fit(self.y, self.y), self.X_val)
         except Exception as error:
             raise ValueError(
                 f"The scorer {_name(self.scorer)} cannot score {model!r}, which stands for the "

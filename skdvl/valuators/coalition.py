@@ -23,6 +23,7 @@ from ..callbacks import RoundCallbacks, with_callbacks
 from ..identity import digest
 from ..run import Run
 from ..utilities import Utility
+from ..utilities.pairwise import check_pairs, is_pairwise
 from .base import BaseValuator
 from .inputs import (
     check_classes,
@@ -130,7 +131,9 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         Parameters
         ----------
         X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
-            Training rows, handed to the estimator as they are.
+            Training rows, handed to the estimator as they are. For an estimator that is fitted
+            on a kernel or distances between rows, by its tag `pairwise`, X has a column for
+            each row, and X_val too; the columns of a coalition go with its rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         X_val, y_val : array-like or None, default=None
             Validation rows that models are scored on: both, or neither to use `cv`.
@@ -199,6 +202,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         """Return the problem, and the names of the groups."""
         classifier = is_classifier(self.estimator)
         X, y = check_rows(self, X, y)
+        if is_pairwise(self.estimator):
+            check_pairs(self.estimator, X, X_val)
         if classifier:
             check_classes(y)
         X_val, y_val = check_validation(self, X_val, y_val, y, classifier)
@@ -281,6 +286,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             tags.input_tags.sparse = inner.input_tags.sparse
             tags.input_tags.allow_nan = inner.input_tags.allow_nan
             tags.input_tags.string = inner.input_tags.string
+            tags.input_tags.pairwise = inner.input_tags.pairwise
         return tags
 
     # ------------------------------------------------------------------ the rounds

@@ -15,6 +15,7 @@ from ..engine import Game, run_rounds, solve
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
+from ..utilities.pairwise import is_pairwise, take_pairs
 from ..utilities.repeats import FEWEST, Repeats, random_states
 from ..workers import pinned_threads, quiet
 from .info import make_info
@@ -93,14 +94,21 @@ class Problem:
             utility = self._utility(
                 estimator,
                 None if repeats is None else replace(repeats, fold=fold),
-                *(_safe_indexing(array, train) for array in (self.X, self.y)),
-                *(_safe_indexing(array, test) for array in (self.X, self.y)),
+                *self._rows(train, train),
+                *self._rows(test, train),
                 train=train,
                 test=test,
             )
             utility.bind()
             utilities.append(self._played(utility, self.player_of_row[train]))
         return model, utilities
+
+    def _rows(self, rows, train):
+        """Return X and y of some rows, for models that are trained on rows of `train`."""
+        y = _safe_indexing(self.y, rows)
+        if is_pairwise(self.estimator):
+            return take_pairs(self.X, rows, train), y
+        return _safe_indexing(self.X, rows), y
 
     def _utility(self, estimator, repeats, X, y, X_val, y_val, train=None, test=None):
         return ModelUtility(
