@@ -15,7 +15,7 @@ from .scoring import make_score
 
 _CHECKED = 16  # coalitions that are compared with refits before anything is scored
 _STEPS = 64  # at most, of a chain that is compared
-_CLOCKED = 64  # coalitions
+_CLOCKED = 64  # coalitions, or a quarter of a block
 
 
 def kernel_names(estimator):
@@ -178,7 +178,8 @@ def _clock(utility):
     """Let a utility find out how long it takes, for coalitions of all sizes alike."""
     rng = np.random.default_rng(1)
     n, n_walks = utility.n_players, utility.lockstep(utility.n_players) or 1
-    masks = rng.permuted(np.arange(n) < rng.integers(1, n + 1, _CLOCKED)[:, None], axis=1)
+    n_masks = max(1, min(_CLOCKED, utility.block_size // 4))
+    masks = rng.permuted(np.arange(n) < rng.integers(1, n + 1, n_masks)[:, None], axis=1)
     length = min(_CLOCKED, n)
     order = rng.permuted(np.tile(np.arange(n), (n_walks, 1)), axis=1)
     start = np.zeros((n_walks, n), dtype=bool)

@@ -37,7 +37,7 @@ class KernelUtility(Utility):
         self.known_sizes = refit.known_sizes
         classes = refit.classes
         cells = len(refit.y_val) * (1 if classes is None else len(classes))
-        self.block_size = int(np.clip(_DECISIONS // cells, 1, 1024))
+        self.block_size = int(np.clip(_DECISIONS // cells, 1, kernel.at_once))
         self._codes = None
         if classes is not None:
             codes = range(len(classes))

@@ -20,6 +20,7 @@ from .moments import (
 )
 from .neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
 from .registry import find_kernels, register_kernel
+from .svm import SVCKernel, SVRKernel
 
 __all__ = ["BUILT_IN", "Answers", "Kernel", "find_kernels", "register_kernel"]
 
@@ -40,5 +41,7 @@ BUILT_IN = [
     QuadraticDiscriminantAnalysisKernel,
     RidgeClassifierKernel,
     RidgeKernel,
+    SVCKernel,
+    SVRKernel,
 ]
 """Each stands for the refits of the classes in its `estimators`; the first that will, does."""

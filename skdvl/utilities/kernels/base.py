@@ -48,6 +48,8 @@ class Kernel(ABC):
         What ``kernel=name`` asks for; the name of the module unless a class says otherwise.
     lockstep : int
         How many walks `chains` is best given at once.
+    at_once : int
+        How many coalitions it is asked for at once, at most; few, where each takes long.
     estimators : tuple of type
         Classes whose refits it stands for; a subclass may override `fit` and is no such class.
     response : {"softmax", "probability", "margin", "prediction"}
@@ -83,6 +85,7 @@ class Kernel(ABC):
     deciders = None
     chains = None
     lockstep = 32
+    at_once = 1024
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

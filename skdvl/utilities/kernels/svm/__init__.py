@@ -1,0 +1,5 @@
+"""Support vector machines by libsvm: one kernel matrix for all coalitions."""
+
+from .svm import SVCKernel, SVRKernel
+
+__all__ = ["SVCKernel", "SVRKernel"]
