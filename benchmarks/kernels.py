@@ -22,7 +22,7 @@ from sklearn.metrics import get_scorer
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
 from sklearn.preprocessing import scale
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
 from skdvl import ShapleyValuator
@@ -45,6 +45,8 @@ CASES = [
     (QuadraticDiscriminantAnalysis(), 300, 10),
     (LogisticRegression(), 300, 30),
     (SVC(), 300, 30),
+    (SVC(kernel="linear"), 300, 30),
+    (SVR(), 300, 30),
     (DecisionTreeClassifier(random_state=0), 300, 30),
 ]
 
@@ -94,7 +96,8 @@ def one(estimator, n, d):
     if utility is not refit:
         scores, _ = clocked(lambda: utility.evaluate(masks).scores)
         np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-12)
-        many = rng.permuted(np.arange(n) < rng.integers(4 * d, n, 2000)[:, None], axis=1)
+        n_masks = 2 * utility.block_size
+        many = rng.permuted(np.arange(n) < rng.integers(4 * d, n, n_masks)[:, None], axis=1)
         _, seconds = clocked(lambda: utility.evaluate(many))
         line.append(1e6 * seconds / len(many))
         order = rng.permuted(np.tile(np.arange(n), (utility.lockstep(n) or 1, 1)), axis=1)
@@ -104,7 +107,7 @@ def one(estimator, n, d):
             line.append(1e6 * seconds / order.size)
     times = "".join(f"{us:10.1f}" for us in line) + " " * 10 * (4 - len(line))
     ratios = "".join(f"{line[0] / us:9.1f}x" for us in line[1:])
-    print(f"{type(estimator).__name__:30}{times}{ratios}", flush=True)
+    print(f"{str(estimator):38}{times}{ratios}", flush=True)
 
 
 def whole(estimator, n_rounds):
@@ -121,7 +124,7 @@ def whole(estimator, n_rounds):
 
 def main():
     warnings.simplefilter("ignore")
-    print(f"{'':30}{'bare us':>10}{'refit':>10}{'masks':>10}{'chains':>10}{'ratios to bare':>20}")
+    print(f"{'':38}{'bare us':>10}{'refit':>10}{'masks':>10}{'chains':>10}{'ratios to bare':>20}")
     for case in CASES:
         one(*case)
     whole(Ridge(), 546)

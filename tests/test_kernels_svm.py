@@ -14,6 +14,7 @@ from sklearn.preprocessing import scale
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, _libsvm
 
 from skdvl import ShapleyValuator
+from skdvl.caching import MemoryCache
 from skdvl.stopping import MaxRounds
 from skdvl.testing import check_kernel
 from skdvl.utilities import ModelUtility, make_utility
@@ -262,6 +263,17 @@ def test_contract_of_classes(load):
 def test_contract_of_numbers():
     X, y = load_diabetes(return_X_y=True)
     assert check_kernel(SVRKernel, SVR(C=10.0), X[:120], y[:120], n_coalitions=30) == 1
+
+
+def test_a_cache_keeps_the_scores():
+    X, y = load_iris(return_X_y=True)
+    params = {"stopping": MaxRounds(2), "random_state": 0, "cv": 2, "cache": MemoryCache()}
+    first = ShapleyValuator(SVC(), **params).fit(X[::5], y[::5])
+    again = ShapleyValuator(SVC(), **params).fit(X[::5], y[::5])
+    np.testing.assert_array_equal(again.values_, first.values_)
+    assert first.utility_info_.n_scored > 0 and again.utility_info_.n_scored == 0
+    other = ShapleyValuator(SVC(C=3.0), **params).fit(X[::5], y[::5])
+    assert other.utility_info_.n_scored > 0
 
 
 @pytest.mark.parametrize("pairwise", [False, True])

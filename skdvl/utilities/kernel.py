@@ -29,10 +29,9 @@ class KernelUtility(Utility):
     score : skdvl.utilities.scoring.Score
     """
 
-    is_recalled = False
-
     def __init__(self, refit, kernel, score):
         self.refit, self.kernel, self.score = refit, kernel, score
+        self.is_recalled = kernel.is_recalled
         self.n_players = refit.n_players
         self.known_sizes = refit.known_sizes
         classes = refit.classes

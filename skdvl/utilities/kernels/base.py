@@ -50,6 +50,8 @@ class Kernel(ABC):
         How many walks `chains` is best given at once.
     at_once : int
         How many coalitions it is asked for at once, at most; few, where each takes long.
+    is_recalled : bool
+        Whether a cache may keep the scores, since looking them up is quicker.
     estimators : tuple of type
         Classes whose refits it stands for; a subclass may override `fit` and is no such class.
     response : {"softmax", "probability", "margin", "prediction"}
@@ -86,6 +88,7 @@ class Kernel(ABC):
     chains = None
     lockstep = 32
     at_once = 1024
+    is_recalled = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

@@ -26,6 +26,7 @@ class _Machines(Kernel):
     """
 
     at_once = 32
+    is_recalled = True
 
     @classmethod
     def supports(cls, estimator, X, y, X_val):
