@@ -46,7 +46,7 @@ def fitted(estimator, X, y):
         return None
 
 
-def check(kernel, estimator, data, size=12, seed=0):
+def check(kernel, estimator, data, size=8, seed=0):
     """Compare machines of coalitions, bit for bit, and decisions; return the share of the sure."""
     X, y, X_val = data
     kernel = pickle.loads(pickle.dumps(kernel))
