@@ -25,16 +25,20 @@ def scores(model, X_val):
 
 
 def check(kernel, estimator, data, size=24):
-    """Compare coalitions and chains with refits, and return the share that was certain."""
+    """Compare coalitions and chains with refits, and return the share that was certain.
+
+    No decision may be off by more than the kernel says: measures go by that.
+    """
     X, y, X_val = data
     rng = np.random.default_rng(len(X[0]))
     assert kernel.supports(estimator, X, y, X_val) is None
     kernel = pickle.loads(pickle.dumps(kernel(estimator, X, y, X_val)))
     masks = coalitions(len(y), size, rng)
-    sure = compare((masks, *kernel(masks)), data, estimator, scores)
+    sure = compare((masks, *kernel(masks)), data, estimator, scores, kernel.rounding)
     masks, decision, is_sure = along(kernel, len(y), 9, rng)
     some = rng.choice(len(masks), size, replace=False)
-    compare((masks[some], decision[:, some], is_sure[some]), data, estimator, scores)
+    answers = decision[:, some], is_sure[some]
+    compare((masks[some], *answers), data, estimator, scores, kernel.rounding)
     return sure
 
 

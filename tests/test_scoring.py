@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp, softmax
+from scipy.special import expit, logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer
 
@@ -252,3 +252,28 @@ def test_a_class_that_a_coalition_lacks_has_no_probability():
     assert is_certain.all() and np.isclose(
         scores[0], refit.score_of(model, np.flatnonzero(y != 1)), rtol=1e-12
     )
+
+
+def test_the_first_of_two_classes_is_what_the_second_one_leaves():
+    """A refit on two classes of three takes its probability from 1, and loses digits."""
+
+    class Leaves(Says):
+        def predict_proba(self, X):
+            second = expit(self.scores[1] - self.scores[0])
+            return np.stack([1 - second, second], axis=1)
+
+    rng = np.random.default_rng(9)
+    labels, y_val = np.arange(3), np.arange(30) % 3
+    X, y, X_val = rng.normal(size=(12, 2)), np.arange(12) % 3, np.zeros((30, 1))
+    refit = ModelUtility(Leaves(None, None), X, y, X_val, y_val, "neg_log_loss", empty_score=0.0)
+    decision = rng.normal(size=(3, 60, 30))
+    decision[2] += np.linspace(0, 34, 60)[:, None]  # how far behind the first class is
+    decision[1] = -np.inf
+    score, _ = make_score(refit.scorer, _kind(), y_val, labels)
+    scores, is_certain = score(Answers(decision, np.ones(60, dtype=bool)))
+    models = [Leaves(said[[0, 2]], labels[[0, 2]]) for said in decision.transpose(1, 0, 2)]
+    rows = np.flatnonzero(y != 1)
+    expected = np.array([refit.score_of(model, rows) for model in models])
+    np.testing.assert_allclose(scores[is_certain], expected[is_certain], rtol=1e-9)
+    assert is_certain[:10].all()
+    assert not np.allclose(scores, expected, rtol=1e-6, atol=0)  # there is something to notice
