@@ -4,7 +4,14 @@ import warnings
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
+from sklearn.model_selection import train_test_split
 
 
 def data_sets():
@@ -42,6 +49,89 @@ def data_sets():
 def _split(X, y):
     y = np.unique(y[:-40], return_inverse=True)[1]
     return np.ascontiguousarray(X[:-40], dtype=float), y, np.ascontiguousarray(X[-40:], dtype=float)
+
+
+class Labelled:
+    """Rows to train on and rows to score on, all classes among both.
+
+    Attributes
+    ----------
+    X, X_val : ndarray
+    of_classes, of_numbers : tuple of (y, y_val)
+        For a classifier and for a regressor.
+    """
+
+    def __init__(self, X, labels, numbers, n_val=30):
+        X = np.ascontiguousarray(X, dtype=float)
+        parts = X, labels, np.asarray(numbers, dtype=float)
+        parts = train_test_split(*parts, test_size=n_val, stratify=labels, random_state=0)
+        self.X, self.X_val = parts[:2]
+        self.of_classes, self.of_numbers = tuple(parts[2:4]), tuple(parts[4:])
+
+
+def labelled_sets(n=90):
+    """Data sets under their names, as many rows of each."""
+    rng = np.random.default_rng(0)
+    loaders = {"breast_cancer": load_breast_cancer, "digits": load_digits, "iris": load_iris}
+    loaders |= {"wine": load_wine, "diabetes": load_diabetes}
+    sets = {}
+    for name, load in loaders.items():
+        X, y = load(return_X_y=True)
+        rows = rng.permutation(len(X))[:n]
+        sets[name] = X[rows], y[rows]
+    sets |= _synthetic(n, rng)
+    numbers = {name: np.unique(y, return_inverse=True)[1] for name, (_, y) in sets.items()}
+    X, y = sets["diabetes"]
+    sets["diabetes"] = X, np.searchsorted(np.quantile(y, [0.25, 0.5, 0.75]), y)
+    numbers["diabetes"] = y
+    numbers["offset"] = 1e6 + sets["offset"][0] @ [1, -1, 0, 0, 0] + numbers["offset"]
+    return {name: Labelled(*data, numbers[name]) for name, data in sets.items()}
+
+
+def _synthetic(n, rng):
+    """Rows and classes of what is odd, by name."""
+    y = rng.permutation(np.arange(n) % 3)
+    X = rng.normal(size=(n, 5)) + rng.normal(size=(3, 5))[y]
+    sets = {"ties": (np.round(X), y), "strings": (X, np.array(["no", "yes"])[y % 2])}
+    twice = np.arange(n) % (n // 2)
+    sets["duplicates"] = X[twice], np.where(rng.random(n) < 0.2, y, y[twice])
+    sets["collinear"] = np.c_[X, X[:, 0] + X[:, 1], 2 * X[:, 2]], y
+    sets["constant"] = np.c_[X, np.full(n, 0.1), np.zeros(n)], y
+    sets["offset"] = X + 1e6, y
+    sets["wide"] = rng.normal(size=(n, n)) + 0.3 * y[:, None], y
+    sets["rare"] = X, np.where(np.arange(n) % 15 == 0, 2, y % 2)
+    for n_classes in (5, 10):
+        y = rng.permutation(np.arange(n) % n_classes)
+        X = rng.normal(size=(n, 6)) + 1.5 * rng.normal(size=(n_classes, 6))[y]
+        sets[f"{n_classes} classes"] = X, y
+    return sets
+
+
+def of_sizes(n, number, rng, codes=None):
+    """Draw coalitions of all sizes, small ones favoured and some nearly full.
+
+    Parameters
+    ----------
+    n, number : int
+    rng : numpy.random.Generator
+    codes : ndarray of int of shape (n,) or None
+        Classes, at least two of which are to be in a coalition.
+
+    Returns
+    -------
+    masks : ndarray of bool of shape (number, n)
+    """
+    sizes = np.exp(rng.random(number) * np.log(n)).astype(int)
+    sizes[1::4] = rng.integers(1, n, len(sizes[1::4]))
+    sizes[3::4] = n - np.minimum(n - 1, rng.geometric(0.2, len(sizes[3::4])))
+    rank = rng.random((number, n))
+    if codes is not None:
+        sizes = np.maximum(sizes, 2)
+        first = rng.integers(n, size=number)
+        is_other = codes != codes[first][:, None]
+        second = np.where(is_other, rng.random((number, n)), -1).argmax(axis=1)
+        rank[np.arange(number), first] = rank[np.arange(number), second] = -1
+    return rank.argsort(axis=1).argsort(axis=1) < np.clip(sizes, 1, n - 1)[:, None]
 
 
 def coalitions(n, size, rng):

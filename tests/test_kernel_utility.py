@@ -413,16 +413,17 @@ class Raises(MeansKernel):
 
 class Swapped(MeansKernel):
     def answers(self, count, total):
-        decision, is_sure = super().answers(count, total)
-        return Answers(decision[[0, 2, 1]], is_sure)
+        answers = super().answers(count, total)
+        return Answers(answers.decision[[0, 2, 1]], answers.is_sure)
 
 
 class Rough(MeansKernel):
     """Off by so little that hardly a score tells."""
 
     def answers(self, count, total):
-        decision, is_sure = super().answers(count, total)
-        return Answers(decision + 1e-6 * np.arange(3)[:, None, None], is_sure)
+        answers = super().answers(count, total)
+        shift = 1e-6 * np.arange(3)[:, None, None]
+        return Answers(answers.decision + shift, answers.is_sure)
 
 
 class Sure(MeansKernel):

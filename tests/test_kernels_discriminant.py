@@ -4,13 +4,15 @@ import pickle
 
 import numpy as np
 import pytest
-from refits import along, coalitions, compare, data_sets
+from refits import along, coalitions, compare, data_sets, labelled_sets
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.metrics import get_scorer
 
 from skdvl.utilities.kernels.moments import (
     LinearDiscriminantAnalysisKernel,
     QuadraticDiscriminantAnalysisKernel,
 )
+from skdvl.utilities.scoring import make_score
 
 SETS = data_sets()
 # Refits divide by what rounding leaves of the deviation of a constant column, and it is nothing
@@ -75,6 +77,89 @@ def test_quadratic_with_priors():
     estimator = QuadraticDiscriminantAnalysis(priors=PRIORS)
     check(QuadraticDiscriminantAnalysisKernel, estimator, SETS["rare class"], size=40)
     assert check(QuadraticDiscriminantAnalysisKernel, estimator, SETS["iris"]) > 0.2
+
+
+def hostile(kind, rng):
+    """Rows on which rounding of a linear discriminant shows."""
+    d = {"one column": 1, "three rows": 5}.get(kind, int(rng.choice([2, 5, 15])))
+    y = rng.permutation(np.arange(90) % rng.choice([2, 3, 5]))
+    X = rng.normal(size=(90, d)) + rng.choice([0.2, 2]) * rng.normal(size=(5, d))[y]
+    if kind == "nearly collinear":
+        X[:, -1] = X[:, 0] + 10.0 ** rng.uniform(-4, 0) * rng.normal(size=90)
+    elif kind == "mixed":
+        X = X @ (rng.normal(size=(d, d)) * 10.0 ** rng.uniform(-2, 1, d))
+    elif kind == "one column":
+        X += 10.0 ** rng.uniform(0, 6)
+    return np.ascontiguousarray(X[:60]), y[:60], np.ascontiguousarray(X[60:])
+
+
+@pytest.mark.parametrize("kind", ["nearly collinear", "mixed", "one column", "three rows"])
+def test_errors_of_a_linear_discriminant_are_bounded(kind):
+    rng = np.random.default_rng(0)
+    errors, bounds = [], []
+    for _ in range(20):
+        X, y, X_val = hostile(kind, rng)
+        kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), X, y, X_val)
+        sizes = np.full(60, 3) if kind == "three rows" else rng.integers(3, 60, 20)
+        masks = rng.permuted(np.arange(60) < sizes[:, None], axis=1)
+        answers = kernel(masks)
+        for b in np.flatnonzero(answers.is_sure):
+            model = LinearDiscriminantAnalysis().fit(X[masks[b]], y[masks[b]])
+            told, said = scores(model, X_val), answers.decision[model.classes_, b]
+            off = np.abs((said - said[0]) - (told - told[0])).max()
+            errors.append(max(0, off - 16 * np.finfo(float).eps * np.abs(said).max()))
+            bounds.append(answers.error[b].max())
+    errors, bounds = np.array(errors), np.array(bounds)
+    assert len(errors) > 100 and (errors <= bounds).all()
+    assert np.median(bounds) < 1e-7
+
+
+def test_errors_mix_directions_that_do_not_count_with_others():
+    """Class means are far apart where no class varies, and rows hardly vary in two directions."""
+    rng = np.random.default_rng(0)
+    n_again = 0
+    for apart in np.geomspace(3e-3, 1, 40):
+        first = rng.normal(size=3)
+        other = first + apart * rng.normal(size=3)
+        near = np.array([0 * first, first, other, -first / 2, first / 2])
+        near[:3] -= near[:3].mean(axis=0)
+        _, vectors = np.linalg.eigh(np.cov((near / near.std(axis=0)).T))
+        y = np.array([0, 0, 0, 1, 1])
+        X = near + y[:, None] * 3 * vectors[:, 0] * near.std(axis=0) + rng.normal(size=3)
+        X_val = X.mean(axis=0) + rng.normal(size=(10, 2)) @ vectors[:, :2].T * near.std(axis=0)
+        kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), X, y, X_val)
+        kernel._repeat = lambda mask, decision: False
+        answers = kernel(np.ones((1, 5), dtype=bool))
+        n_again += not answers.is_sure[0]
+        off = np.abs(answers.decision[1] - answers.decision[0])[0]
+        off = np.abs(off - np.abs(LinearDiscriminantAnalysis().fit(X, y).decision_function(X_val)))
+        if answers.is_sure[0]:
+            assert (off < 1e-8).all() and (off <= answers.error[0] + 1e-14).all()
+    assert 5 < n_again < 35
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "diabetes", "strings", "5 classes"])
+def test_probabilities_of_a_linear_discriminant_are_sure(name):
+    data = labelled_sets()[name]
+    classes, y = np.unique(data.of_classes[0], return_inverse=True)
+    kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), data.X, y, data.X_val)
+    masks = np.random.default_rng(0).random((200, len(y))) < 0.7
+    answers = kernel(masks)
+    for scoring in ["neg_log_loss"] if len(classes) > 2 else ["neg_log_loss", "roc_auc"]:
+        score, _ = make_score(get_scorer(scoring), kernel, data.of_classes[1], classes)
+        assert score(answers)[1].mean() > 0.9
+
+
+def test_what_is_done_again_is_not_taken_for_exact():
+    X, y, X_val = SETS["breast_cancer"]
+    kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), X, y, X_val)
+    kernel._repeat, again = lambda mask, decision: False, kernel._repeat
+    masks = coalitions(len(y), 60, np.random.default_rng(0))
+    is_sure = kernel(masks).is_sure
+    kernel._repeat = again
+    answers = kernel(masks)
+    is_repeated = answers.is_sure & ~is_sure
+    assert is_repeated.any() and (answers.error[is_repeated] >= 1e-9).all()
 
 
 def test_quadratic_near_tol():

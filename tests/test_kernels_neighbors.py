@@ -78,7 +78,7 @@ def make_masks(n, number, rng):
 
 def check(kernel, estimator, X, y, X_val, masks, answers):
     """Compare what a kernel is sure of with refits; return how many coalitions that is."""
-    decision, is_sure = answers
+    decision, is_sure, *_ = answers
     assert is_sure.shape == (len(masks),)
     assert decision.shape[1:] == (len(masks), len(X_val))
     assert not is_sure[masks.sum(axis=1) < estimator.n_neighbors].any()
@@ -115,7 +115,7 @@ def join_pieces(pieces, n_walks):
     """Put the pieces of chains together, in the order of whole walks."""
     pieces = [
         (decision.reshape(len(decision), n_walks, -1, decision.shape[-1]), sure)
-        for decision, sure in pieces
+        for decision, sure, *_ in pieces
     ]
     decision = np.concatenate([decision for decision, _ in pieces], axis=2)
     is_sure = np.concatenate([sure.reshape(n_walks, -1) for _, sure in pieces], axis=1)
@@ -155,7 +155,7 @@ def test_chains_say_what_coalitions_say(name, params):
     answers = join_pieces(kernel.chains(start, order), 3)
     masks = walk_masks(start, order).reshape(-1, 70)
     inner = masks.any(axis=1)
-    decision, is_sure = kernel(masks[inner])
+    decision, is_sure, *_ = kernel(masks[inner])
     assert (answers[1][inner] == is_sure).all()
     scale = 1 if kernel.response == "probability" else np.abs(game[2]).max()
     np.testing.assert_allclose(

@@ -77,13 +77,13 @@ def _decisions(rng, n_classes, n_coalitions, n_rows, case):
     return decision
 
 
-def _compare(scorer, kind, decision, labels, y_val, models):
+def _compare(scorer, kind, decision, labels, y_val, models, error=None):
     """Return how many scores were certain; they have to be those of the scorer."""
     scorer = get_scorer(scorer) if isinstance(scorer, str) else scorer
     score, reason = make_score(scorer, kind, y_val, labels)
     assert score is not None, reason
     sure = np.arange(decision.shape[1]) % 7 > 0
-    scores, is_certain = score(Answers(decision, sure))
+    scores, is_certain = score(Answers(decision, sure, error))
     assert not is_certain[~sure].any()
     X = np.zeros((len(y_val), 1))
     expected = np.array([scorer(model, X, y_val) for model in models])
@@ -127,6 +127,38 @@ def test_many_classes(scoring, case):
             pytest.skip("this scikit-learn has Brier scores of two classes only")
     share = _compare(scoring, _kind(), decision, labels, y_val, models)
     assert share == 1 or case not in ("plain", "missing")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("scoring", OF_TWO)
+def test_decisions_with_errors(scoring, n_classes):
+    """Scores are certain if nothing within the errors would change them."""
+    if n_classes > 2 and scoring in ("f1", "f1_macro", "neg_brier_score", "roc_auc"):
+        pytest.skip("of two classes, in some scikit-learn")
+    rng = np.random.default_rng(9)
+    labels, codes = np.arange(n_classes), rng.permutation(np.arange(42) % n_classes)
+    decision = _decisions(rng, n_classes, 210, 42, "plain")
+    decision *= rng.choice([0.3, 3, 30], (1, 210, 1))  # all but certain probabilities, too
+    error = 10.0 ** rng.choice([-13, -11, -9, -7, -2, 1], (210, 1)) * rng.random((210, 42))
+    said = decision.copy()
+    said[codes, :, np.arange(42)] += (0.99 * error * rng.choice([-1, 1], error.shape)).T
+    models = [Says(scores, labels) for scores in said.transpose(1, 0, 2)]
+    share = _compare(scoring, _kind(), decision, labels, codes, models, error)
+    assert 0.3 < share < 0.9
+    if scoring == "roc_auc":
+        models = [Decides(scores, labels) for scores in said.transpose(1, 0, 2)]
+        kind = _kind(has_decision_function=True)
+        assert 0.3 < _compare(scoring, kind, decision, labels, codes, models, error) < 0.9
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
+def test_errors_as_large_as_a_sure_lead(scoring):
+    decision = np.zeros((2, 3, 8))
+    decision[1] = 50
+    error = np.array([[0.5], [30], [np.inf]]) * np.ones(8)
+    score, _ = make_score(get_scorer(scoring), _kind(), np.arange(8) % 2, np.arange(2))
+    _, is_certain = score(Answers(decision, np.ones(3, dtype=bool), error))
+    assert is_certain.tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("case", ["plain", "wild", "close"])

@@ -136,7 +136,7 @@ def _first_disagreement(refit, kernel, score):
         for step in steps[(steps >= done) & (steps < done + n_steps)]:
             walk = int(rng.integers(len(walks)))
             place = walk * n_steps + step - done
-            one = type(answers)(answers.decision[:, [place]], answers.is_sure[[place]])
+            one = answers.take([place])
             words = disagreement(refit, kernel, score, all_masks[walk, [step]], one)
             if words:
                 return f"in a chain, {words}"

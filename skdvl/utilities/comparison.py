@@ -31,7 +31,7 @@ def disagreement(refit, kernel, score, masks, answers):
         except Exception as error:
             words = f"a refit fails ({type(error).__name__}: {error}), and the kernel is sure"
         else:
-            words = _wrong_decision(refit, kernel, model, rows, answers.decision[:, j])
+            words = wrong_decision(refit, kernel, model, rows, answers.decision[:, j])
         if not words and is_certain[j]:
             expected = refit.score_of(model, rows)
             if abs(scores[j] - expected) > _CLOSE * max(1, abs(expected)):
@@ -49,8 +49,23 @@ def _is_asked(refit, rows):
     return len(np.unique(refit.y[rows])) > 1
 
 
-def _wrong_decision(refit, kernel, model, rows, decision):
-    """Return what is wrong with the decision of a kernel on one coalition, or nothing."""
+def wrong_decision(refit, kernel, model, rows, decision):
+    """Return what is wrong with the decision of a kernel on one coalition, or nothing.
+
+    Parameters
+    ----------
+    refit : ModelUtility
+    kernel : Kernel
+    model : estimator
+        Fitted on the coalition.
+    rows : ndarray of int
+        The members of the coalition.
+    decision : ndarray of shape (n_outputs, m)
+
+    Returns
+    -------
+    words : str
+    """
     X_val = refit.X_val_of(rows)
     if refit.classes is None:
         return _apart(decision[0], model.predict(X_val), "predictions")
@@ -72,12 +87,13 @@ def _wrong_scores(refit, kernel, model, X_val, decision):
             return ""
         difference = decision[1] - decision[0]
         return _apart(difference, model.decision_function(X_val), "decision functions")
+    rounding = kernel.rounding * np.abs(decision).max()
     if kernel.has_decision_function:
         expected = model.decision_function(X_val).T
-        return _apart(_centred(decision), _centred(expected), "decision functions")
+        return _apart(_centred(decision), _centred(expected), "decision functions", rounding)
     if hasattr(model, "predict_joint_log_proba"):
         expected = model.predict_joint_log_proba(X_val).T
-        return _apart(_centred(decision), _centred(expected), "joint probabilities")
+        return _apart(_centred(decision), _centred(expected), "joint probabilities", rounding)
     if kernel.response == "softmax":
         proba = np.exp(decision - decision.max(axis=0))
         proba /= proba.sum(axis=0)
@@ -99,11 +115,11 @@ def _centred(scores):
     return scores - scores.max(axis=0)
 
 
-def _apart(given, expected, name):
+def _apart(given, expected, name, rounding=0.0):
     """Return words if two arrays are not close, relative to the largest entry."""
     if given.shape != expected.shape:
         return f"{name} have the shape {given.shape}, and those of a refit {expected.shape}"
     distance = np.abs(given - expected).max()
-    if distance <= _CLOSE * max(1, np.abs(expected).max()):
+    if distance <= max(_CLOSE * max(1, np.abs(expected).max()), rounding):
         return ""
     return f"{name} are up to {distance:.2g} from those of a refit"

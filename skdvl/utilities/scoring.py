@@ -56,14 +56,14 @@ class Score:
         is_certain : ndarray of bool of shape (B,)
             Where that is so; nothing is said of the score of other coalitions.
         """
-        decision, is_sure = answers
-        _, n_coalitions, n_rows = decision.shape
-        scores, is_certain = np.empty(n_coalitions), np.array(is_sure, dtype=bool)
-        step = max(1, _CELLS // (len(decision) * n_rows))
+        n_outputs, n_coalitions, n_rows = answers.decision.shape
+        scores, is_certain = np.empty(n_coalitions), np.array(answers.is_sure, dtype=bool)
+        step = max(1, _CELLS // (n_outputs * n_rows))
         with np.errstate(all="ignore"):  # what is said of a single class may be anything
             for first in range(0, n_coalitions, step):
                 some = slice(first, first + step)
-                scores[some], is_clear = self._measure(decision[:, some])
+                part = answers.take(some)
+                scores[some], is_clear = self._measure(part.decision, part.error)
                 is_certain[some] &= is_clear
         is_certain &= np.isfinite(scores)
         return self._sign * scores, is_certain

@@ -19,10 +19,20 @@ class Answers(NamedTuple):
     is_sure : ndarray of bool of shape (B,)
         Coalitions of which the kernel knows that a refit would say the same; the others are
         refitted.
+    error : ndarray of float of shape (B, m) or None, default=None
+        Of a classifier whose rounding depends on the coalition: how far the scores of a row may
+        at worst be from those of a refit, but for a number that all classes share. It is added to
+        what `Kernel.rounding` says.
     """
 
     decision: np.ndarray
     is_sure: np.ndarray
+    error: np.ndarray | None = None
+
+    def take(self, places):
+        """Return the answers for some of the coalitions, by a slice or an array of int."""
+        error = None if self.error is None else self.error[places]
+        return Answers(self.decision[:, places], self.is_sure[places], error)
 
 
 class Kernel(ABC):

@@ -1,7 +1,8 @@
 """Measures: what decisions are worth, for many coalitions at once.
 
-A measure is made from the validation labels and takes decisions of shape (n_outputs, B, m). It
-returns the measure of each coalition, and whether it is certain that a refit's is the same.
+A measure is made from the validation labels and takes decisions of shape (n_outputs, B, m), and
+how far they may be from those of refits, of shape (B, m), where a kernel says so. It returns the
+measure of each coalition, and whether it is certain that a refit's is the same.
 """
 
 from .labels import F1, Accuracy, BalancedAccuracy

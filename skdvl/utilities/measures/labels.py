@@ -23,16 +23,17 @@ class Hits:
         self._known = None if (target >= 0).all() else np.flatnonzero(target >= 0)
         self._response, self._exact = kernel.response, kernel.ties_are_exact
 
-    def __call__(self, decision):
+    def __call__(self, decision, error=None):
         """Return the hits, of shape (B, m), and which coalitions are certain."""
         if self._known is None:
-            return self._among(decision, self.target)
+            return self._among(decision, error, self.target)
         hits = np.zeros(decision.shape[1:], dtype=bool)
-        among = self._among(decision[:, :, self._known], self.target[self._known])
+        error = None if error is None else error[:, self._known]
+        among = self._among(decision[:, :, self._known], error, self.target[self._known])
         hits[:, self._known], is_certain = among
         return hits, is_certain
 
-    def _among(self, decision, target):
+    def _among(self, decision, error, target):
         if self._exact:
             hits = _first_of_largest(decision) == target
             return hits, np.ones(len(hits), dtype=bool)
@@ -42,7 +43,11 @@ class Hits:
         else:
             gap = _lead(decision, target)
             hits = gap > 0
-        return hits, ~self._is_near(decision, target, np.abs(gap, out=gap))
+        distance = np.abs(gap, out=gap)
+        is_near = self._is_near(decision, target, distance)
+        if error is not None:
+            is_near |= ~(distance > error).all(axis=1)
+        return hits, ~is_near
 
     def _is_near(self, decision, target, distance):
         """Find coalitions with a row whose label hangs on rounding.
@@ -114,8 +119,8 @@ class Accuracy:
     def __init__(self, target, n_classes, kernel):
         self.hits = Hits(target, n_classes, kernel)
 
-    def __call__(self, decision):
-        hits, is_certain = self.hits(decision)
+    def __call__(self, decision, error=None):
+        hits, is_certain = self.hits(decision, error)
         return count(hits).astype(float) / hits.shape[1], is_certain
 
     def by_row(self, decision):
@@ -132,8 +137,8 @@ class BalancedAccuracy(Accuracy):
         super().__init__(target, n_classes, kernel)
         self._of_class = [target == code for code in np.unique(target)]
 
-    def __call__(self, decision):
-        hits, is_certain = self.hits(decision)
+    def __call__(self, decision, error=None):
+        hits, is_certain = self.hits(decision, error)
         # Rows one behind the other, so that the mean adds up as it does for a single one.
         recall = np.empty((len(hits), len(self._of_class)))
         for j, rows in enumerate(self._of_class):
@@ -150,8 +155,8 @@ class F1(Accuracy):
         super().__init__(target, n_classes, kernel)
         self._average = average
 
-    def __call__(self, decision):
-        hits, is_certain = self.hits(decision)
+    def __call__(self, decision, error=None):
+        hits, is_certain = self.hits(decision, error)
         score = self._of_class(hits, 1)
         if self._average == "macro":
             score = (self._of_class(hits, 0) + score) / 2

@@ -14,7 +14,7 @@ class SquaredError:
     def __init__(self, target):
         self.target = target
 
-    def __call__(self, decision):
+    def __call__(self, decision, error=None):
         residual = decision[0] - self.target
         return self._of(residual), np.ones(len(residual), dtype=bool)
 

@@ -10,6 +10,7 @@ _EPS = np.finfo(float).eps
 _ROUNDING = 64 * _EPS  # relative, of what scikit-learn makes of a decision
 _SURE = 40.0  # a logarithm of odds from which a probability is exactly 1 in every formula
 _SHARE = 1e-10  # of the measure that rounding may make up
+_AT_WORST = 4e-10  # and that errors may make up of which there is a bound
 
 
 def probabilities(decision, response, rounding):
@@ -57,7 +58,7 @@ class LogLoss:
         self.target, self._given = target, (kernel.response, kernel.rounding)
         self._is_binary = n_classes == 2
 
-    def __call__(self, decision):
+    def __call__(self, decision, error=None):
         proba, noise, is_sure = probabilities(decision, *self._given)
         if self._is_binary:
             second = proba[1]
@@ -74,7 +75,10 @@ class LogLoss:
                 lost = np.where(is_rest, noise / np.maximum(own, _EPS), noise)
         lost = np.where(is_clipped, 0, lost)
         loss = -np.log(np.clip(own, _EPS, 1 - _EPS)).mean(axis=1)
-        return loss, lost.mean(axis=1) <= _SHARE * (1 + loss)
+        is_little = lost.mean(axis=1) <= _SHARE * (1 + loss)
+        if error is not None:
+            is_little &= _is_small(error, np.where(is_clipped, 0, 1 - own), loss)
+        return loss, is_little
 
     def _is_rest(self, decision):
         """Tell rows of the first of the only two classes that a coalition has."""
@@ -86,17 +90,37 @@ class LogLoss:
 class BrierLoss(LogLoss):
     """Mean squared distance of the probabilities from the truth."""
 
-    def __call__(self, decision):
+    def __call__(self, decision, error=None):
         proba, noise, is_sure = probabilities(decision, *self._given)
         if self._is_binary:
             distance = proba[1] - (self.target == 1)
             loss = distance**2
             slope = np.abs(distance) * proba[1]
+            bend = slope * (1 - proba[1])
         else:
             is_own = np.arange(len(proba))[:, None, None] == self.target
             distance = proba - is_own
             loss = np.einsum("cbm,cbm->bm", distance, distance)
             slope = np.einsum("cbm,cbm->bm", np.abs(distance), proba)
+            bend = np.einsum("cbm,cbm->bm", np.abs(distance), proba * (1 - proba))
         lost = np.where(is_sure, 0, 2 * noise * slope)
         loss = loss.mean(axis=1)
-        return loss, lost.mean(axis=1) <= _SHARE * (1 + loss)
+        is_little = lost.mean(axis=1) <= _SHARE * (1 + loss)
+        if error is not None:
+            is_little &= _is_small(error, np.where(is_sure, 0, 2 * bend), loss)
+        return loss, is_little
+
+
+def _is_small(error, slope, loss):
+    """Tell of which coalitions errors of decisions, at worst, make next to no difference.
+
+    Parameters
+    ----------
+    error : ndarray of shape (B, m)
+        See `Answers`.
+    slope : ndarray of shape (B, m)
+        By how much more or less a row loses, for a small change of its decisions.
+    loss : ndarray of shape (B,)
+    """
+    moved = (np.expm1(error) * slope).mean(axis=1)
+    return (moved <= _AT_WORST * (1 + loss)) & (error < 1).all(axis=1)

@@ -29,7 +29,7 @@ class RocAuc:
         self._response, self._exact = kernel.response, kernel.ties_are_exact
         self._by_proba, self._rounding = by_proba, max(_ROUNDING, kernel.rounding)
 
-    def __call__(self, decision):
+    def __call__(self, decision, error=None):
         values, size = self._values(decision)
         order = values.argsort(axis=1, kind="stable")
         values = np.take_along_axis(values, order, axis=1)
@@ -38,7 +38,8 @@ class RocAuc:
         if self._exact:
             return area, np.ones(len(area), dtype=bool)
         size = np.take_along_axis(np.broadcast_to(size, values.shape), order, axis=1)
-        touches, is_tied = self._touching(values, size)
+        error = 0.0 if error is None else np.take_along_axis(error, order, axis=1)
+        touches, is_tied = self._touching(values, size, error)
         return area, ~_any_mixed(touches, touches & ~is_tied, is_second)
 
     def _values(self, decision):
@@ -54,9 +55,9 @@ class RocAuc:
             np.clip(values, _NOTHING, _SURE, out=values)
         return values, size if self._response == "margin" else np.maximum(size, 1)
 
-    def _touching(self, values, size):
+    def _touching(self, values, size, error):
         """Tell which neighbours in the ranking are too close to tell, and which surely tied."""
-        touches = _touch(values, NEAR * size)
+        touches = _touch(values, NEAR * size + error)
         if not self._by_proba or self._response != "softmax":
             return touches, np.zeros(touches.shape, dtype=bool)
         lower, upper = values[:, :-1], values[:, 1:]

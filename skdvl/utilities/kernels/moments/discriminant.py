@@ -25,6 +25,8 @@ from .sums import (
     piece_size,
 )
 
+_REPEATED = 1e-9  # relative, of what is found as scikit-learn finds it
+
 
 class LinearDiscriminantAnalysisKernel(SumsKernel):
     """What `LinearDiscriminantAnalysis` with the solver "svd" says.
@@ -38,7 +40,6 @@ class LinearDiscriminantAnalysisKernel(SumsKernel):
 
     estimators = (LinearDiscriminantAnalysis,)
     response = "softmax"
-    rounding = 1e-9
     has_decision_function = True
 
     @classmethod
@@ -78,6 +79,7 @@ class LinearDiscriminantAnalysisKernel(SumsKernel):
         self.val = np.vstack([val.T, np.ones((1, len(val)))])
         self.sizes = largest(X, everyone)[0] / scale
         self.reach = np.abs(val).max(axis=0) + np.abs(near).max(axis=0)
+        self.reach += np.abs(self.centre).max(axis=0)
         # Of a constant column, scikit-learn finds the mean exactly if sums are exact; if not,
         # it takes what rounding leaves for a deviation, and divides by it.
         self.is_exact = sums_are_exact(X)
@@ -91,31 +93,35 @@ class LinearDiscriminantAnalysisKernel(SumsKernel):
         scatter, spread, fixed, loss = self._within(products[0], counts, means, total)
         freedom = total - n_seen
         roots, rank = self._inverse_roots(scatter, freedom, total, loss)
-        trace = np.einsum("bij,bij->b", roots, roots)
+        trace, is_whole = np.einsum("bij,bij->b", roots, roots), rank == scatter.shape[1]
         rank = np.minimum(rank - fixed.sum(axis=1), n_seen - 1)
         if self.by_degrees:
             roots *= np.sqrt(np.maximum(freedom, 0.0) / total)[:, None, None]
-        weights, between = self._weights(counts, means, spread, fixed, roots)
+        weights, between, far = self._weights(counts, means, spread, fixed, roots)
         is_sure = self._is_full(between, rank) & (100 * self.tol**2 * trace < 1)
         # Rounding of correlations grows with the inverse: as its root for rows such as those
         # trained on, and never by more than its trace.
+        # Where there are directions that do not count, errors mix these with the others.
+        reach = np.sqrt(np.square(self.reach / spread).sum(axis=1))
         slopes = np.sqrt(np.square(weights[..., :-1] * spread).sum(axis=2)).max(axis=0)
+        slopes = np.where(is_whole, slopes, trace * reach)
         is_sure &= loss * np.sqrt(trace) * slopes < 0.2 * PRECISION
-        slack = 20 * loss * trace * slopes * np.sqrt(np.square(self.reach / spread).sum(axis=1))
         decision = np.matmul(weights, self.val)
         decision[counts == 0] = -np.inf
         theirs = (np.abs(weights[..., :-1]) @ (self.sizes + self.reach)).max(axis=0)
         theirs *= ROUNDING * (2 + np.sqrt(len(self.sizes)) + np.sqrt(total))
-        slack += theirs
+        slack = theirs + reach * self._at_worst(spread, loss, trace, slopes, far, total)
         doubtful = np.flatnonzero(is_sure & (slack > PRECISION))
         is_sure[doubtful] = is_clear(decision[:, doubtful], slack[doubtful], theirs[doubtful])
         for b in np.flatnonzero(~is_sure & (freedom > 0) & (n_seen > 1)):
             is_sure[b] = self._repeat(members(b), decision[:, b])
+            slack[b] = _REPEATED * (1 + np.abs(decision[counts[:, b] > 0, b]).max())
         if self.priors is not None:  # one for each class, or scikit-learn refuses
             is_sure &= n_seen == len(counts)
         if self.n_components is not None:
             is_sure &= np.minimum(n_seen - 1, len(self.sizes)) >= self.n_components
-        return Answers(decision, is_sure)
+        error = np.broadcast_to(slack[:, None], decision.shape[1:])
+        return Answers(decision, is_sure, error)
 
     def _within(self, products, counts, means, total):
         """Return what is known of the rows within classes.
@@ -197,7 +203,30 @@ class LinearDiscriminantAnalysisKernel(SumsKernel):
         weights[..., -1] = np.log(np.where(seen, prior, 1.0)) - 0.5 * norms
         weights[..., -1] -= np.einsum("cbj,bj->cb", coef, middle)
         whitened *= np.sqrt(prior.T)[..., None]
-        return weights, whitened
+        return weights, whitened, np.sqrt(norms.max(axis=0))
+
+    def _at_worst(self, spread, loss, trace, slopes, far, total):
+        """Bound what rounding does to the score of a row at a distance of 1.
+
+        Errors of correlations get into scores by way of their inverse, on the side of the row
+        that is scored and on that of the class means. Ours come from sums and factors; a refit
+        rounds rows and means at the magnitude of the rows as they are, offset and all.
+
+        Parameters
+        ----------
+        spread : ndarray of shape (B, d)
+        loss, trace : ndarray of shape (B,)
+            Error of the correlations, and the trace of their inverse.
+        slopes, far : ndarray of shape (B,)
+            Length of the coefficients, and of the class means in terms of the inverse.
+        total : ndarray of shape (B,)
+            Numbers of rows, with which the error of a mean grows.
+        """
+        root = np.sqrt(trace)
+        ours = (loss + ROUNDING * len(self.sizes)) * trace * (1 + 5 * slopes)
+        offset = ROUNDING * np.sqrt(np.square(self.sizes / spread).sum(axis=1))
+        theirs = offset * root * (slopes + root * (1 + np.sqrt(total) / 4 + far))
+        return ours + theirs
 
     def _repeat(self, mask, decision):
         """Write what a refit says, operation by operation; tell whether it is no mere noise."""

@@ -142,8 +142,9 @@ class _Members:
 def _join(parts):
     if len(parts) == 1:
         return parts[0]
-    decisions, are_sure = zip(*parts, strict=True)
-    return Answers(np.concatenate(decisions, axis=1), np.concatenate(are_sure))
+    decisions, are_sure, errors = zip(*parts, strict=True)
+    error = None if errors[0] is None else np.concatenate(errors)
+    return Answers(np.concatenate(decisions, axis=1), np.concatenate(are_sure), error)
 
 
 def piece_size(n_classes, width):

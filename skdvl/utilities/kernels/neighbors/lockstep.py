@@ -88,7 +88,8 @@ class Lockstep:
             self.step += 1
             self.now.answer[:, pair] = changed.answer
             self.now.is_tied[pair], self.now.is_vague[pair] = changed.is_tied, changed.is_vague
-            decision[:, :, i], is_sure[:, i] = self.answers()
+            answers = self.answers()
+            decision[:, :, i], is_sure[:, i] = answers.decision, answers.is_sure
         return Answers(decision.reshape(n_outputs, -1, m), is_sure.ravel())
 
     def _changes(self, rows):
