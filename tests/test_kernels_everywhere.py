@@ -163,7 +163,7 @@ class Game:
                 return
             yield answers
 
-    def score_of(self, scoring, model, predicted):
+    def score_of(self, scoring, model, rows, predicted):
         """What the refit's utility says of a model.
 
         It is asked once of all that predict as many rows of each class right: no score of labels
@@ -171,11 +171,11 @@ class Game:
         """
         refit = self.refits[scoring]
         if scoring not in OF_LABELS:
-            return refit.score_of(model)
+            return refit.score_of(model, rows)
         hits = np.searchsorted(refit.classes, refit.y_val)[predicted == refit.y_val]
         key = scoring, np.bincount(hits, minlength=len(refit.classes)).tobytes()
         if key not in self._known:
-            self._known[key] = refit.score_of(model)
+            self._known[key] = refit.score_of(model, rows)
         return self._known[key]
 
     def compare(self, masks, answers):
@@ -186,12 +186,12 @@ class Game:
             rows = np.flatnonzero(masks[j])
             model = clone(refit.estimator).fit(refit.X[rows], refit.y[rows])
             _remember(model, refit.X_val)
-            words = wrong_decision(refit, self.kernel, model, answers.decision[:, j])
+            words = wrong_decision(refit, self.kernel, model, rows, answers.decision[:, j])
             assert not words, f"on the rows {rows.tolist()}, {words}"
             predicted = model.predict(refit.X_val)
             for scoring, (scores, is_certain) in given.items():
                 if is_certain[j]:
-                    expected = self.score_of(scoring, model, predicted)
+                    expected = self.score_of(scoring, model, rows, predicted)
                     assert _is_equal(scoring, scores[j], expected), (
                         f"{scoring} is {scores[j]!r}, and that of a refit {expected!r}, on the "
                         f"rows {rows.tolist()}"
