@@ -75,6 +75,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         error_score="auto",
         empty_score="dummy",
         kernel="auto",
+        exact="sklearn",
         n_repeats=1,
         repeat_rtol=None,
         cache=None,
@@ -96,6 +97,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.error_score = error_score
         self.empty_score = empty_score
         self.kernel = kernel
+        self.exact = exact
         self.n_repeats = n_repeats
         self.repeat_rtol = repeat_rtol
         self.cache = cache
@@ -232,6 +234,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             self.error_score,
             self.empty_score,
             self.kernel,
+            self.exact,
             dict(routed.estimator.fit),
             dict(routed.scorer.score),
             make_repeats(self),

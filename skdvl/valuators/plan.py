@@ -15,6 +15,7 @@ from ..stopping import MaxEvaluations, NoStopping, StandardError, StoppingRule
 from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
 from ..truncation import Truncation
 from ..utilities.choice import kernel_names
+from ..utilities.optimum import at_optimum
 
 _STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
 
@@ -57,6 +58,8 @@ def check_parts(valuator):
     if valuator.cache is not None:
         open_cache(valuator.cache)._validate_params()
     _check_kernel(valuator)
+    if valuator.exact == "optimum" and valuator.estimator is not None:
+        at_optimum(valuator.estimator)
     if valuator.n_jobs == 0:
         raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
 

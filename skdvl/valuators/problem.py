@@ -15,6 +15,7 @@ from ..engine import Game, run_rounds, solve
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
+from ..utilities.optimum import at_optimum
 from ..utilities.pairwise import is_pairwise, take_pairs
 from ..utilities.repeats import FEWEST, Repeats, random_states
 from ..workers import pinned_threads, quiet
@@ -40,6 +41,8 @@ class Problem:
         See `ModelUtility`.
     kernel : str
         See `skdvl.utilities.make_utility`.
+    exact : "sklearn" or "optimum"
+        Whether coalitions are scored by models as the estimator fits them, or at the optimum.
     fit_params, score_params : dict
         Arrays with one entry for each row of X are cut to the rows in use.
     repeats : Repeats or None
@@ -58,6 +61,7 @@ class Problem:
     error_score: Any
     empty_score: Any
     kernel: str
+    exact: str
     fit_params: dict
     score_params: dict
     repeats: Repeats | None
@@ -84,15 +88,16 @@ class Problem:
         """
         estimator = pin_seeds(clone(self.estimator), seed)
         repeats = None if self.repeats is None else replace(self.repeats, seed=seed)
+        scored = at_optimum(estimator) if self.exact == "optimum" else estimator
         if self.splits is None:
-            utility = self._utility(estimator, repeats, self.X, self.y, self.X_val, self.y_val)
-            model = utility.bind()
+            utility = self._utility(scored, repeats, self.X, self.y, self.X_val, self.y_val)
+            model = utility.bind() if scored is estimator else self._fit_all(estimator)
             return model, [self._played(utility, self.player_of_row)]
-        model = clone(estimator).fit(own_rows(self.X), own_rows(self.y), **self.fit_params)
+        model = self._fit_all(estimator)
         utilities = []
         for fold, (train, test) in enumerate(self.splits):
             utility = self._utility(
-                estimator,
+                scored,
                 None if repeats is None else replace(repeats, fold=fold),
                 *self._rows(train, train),
                 *self._rows(test, train),
@@ -109,6 +114,9 @@ class Problem:
         if is_pairwise(self.estimator):
             return take_pairs(self.X, rows, train), y
         return _safe_indexing(self.X, rows), y
+
+    def _fit_all(self, estimator):
+        return clone(estimator).fit(own_rows(self.X), own_rows(self.y), **self.fit_params)
 
     def _utility(self, estimator, repeats, X, y, X_val, y_val, train=None, test=None):
         return ModelUtility(

@@ -8,7 +8,7 @@ from .least_squares import (
     RidgeClassifierKernel,
     RidgeKernel,
 )
-from .logistic import LogisticRegressionKernel
+from .logistic import LogisticRegressionKernel, OptimumKernel
 from .moments import (
     BernoulliNBKernel,
     ComplementNBKernel,
@@ -37,6 +37,7 @@ BUILT_IN = [
     NearestCentroidKernel,
     NeighborsClassifierKernel,
     NeighborsRegressorKernel,
+    OptimumKernel,
     PriorKernel,
     QuadraticDiscriminantAnalysisKernel,
     RidgeClassifierKernel,

@@ -1,5 +1,6 @@
-"""Logistic regression, iteration by iteration as scikit-learn goes."""
+"""Logistic regression: iteration by iteration as scikit-learn goes, or at its optimum."""
 
 from .logistic import LogisticRegressionKernel
+from .optimum import OptimumKernel
 
-__all__ = ["LogisticRegressionKernel"]
+__all__ = ["LogisticRegressionKernel", "OptimumKernel"]

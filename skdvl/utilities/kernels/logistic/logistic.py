@@ -34,7 +34,7 @@ class LogisticRegressionKernel(Kernel):
 
     @classmethod
     def supports(cls, estimator, X, y, X_val):
-        reason = _odd_parameters(estimator)
+        reason = odd_parameters(estimator, "lbfgs")
         if reason:
             return reason
         if _n_vectors(y) * max(len(X), 2 * MEMORY * X.shape[1]) > CELLS:
@@ -67,7 +67,7 @@ class LogisticRegressionKernel(Kernel):
             if len(raw) == 1:
                 raw = np.concatenate([-raw / 2, raw / 2])
             raw[~is_seen[some].T] = -np.inf
-            is_sure[some] &= _is_apart(raw)
+            is_sure[some] &= is_apart(raw)
             decision[:, some] = raw
         return Answers(decision, is_sure)
 
@@ -117,17 +117,17 @@ class LogisticRegressionKernel(Kernel):
         return None
 
 
-def _is_apart(decision):
+def is_apart(decision):
     """Tell which coalitions have a clearly best class for all rows."""
     best = decision.max(axis=0)
     bound = best - NEAR * np.maximum(np.abs(best), 1)
     return (np.count_nonzero(decision >= bound, axis=0) == 1).all(axis=1)
 
 
-def _odd_parameters(estimator):
-    """Return what a refit would do that the kernel does not, or None."""
-    if estimator.solver != "lbfgs":
-        return f"solver={estimator.solver!r} is another one than 'lbfgs'"
+def odd_parameters(estimator, solver):
+    """Return what a refit would do that a kernel for this solver does not, or None."""
+    if estimator.solver != solver:
+        return f"solver={estimator.solver!r} is another one than {solver!r}"
     if estimator.penalty not in ("l2", "deprecated", None):
         return f"penalty={estimator.penalty!r} is not 'l2' or None"
     if estimator.l1_ratio not in (None, 0):
