@@ -9,10 +9,10 @@ of the gradient in the metric of that inverse; and a step by it leaves exp(t) - 
 import numpy as np
 
 CELLS = 2**20  # of products of features, at once
-TARGET = 1e-9  # that raw predictions differ by from those of the optimum, at most
+TARGET = 5e-10  # that raw predictions differ by from those of the optimum, in all
 NEAR = 0.1  # the same, where the proof may begin
 FAR = 1.0  # that raw predictions have moved by; an inverse is of little use then
-SLOW = 0.2  # of a step, that the next one is as long as; the inverse is renewed then
+SLOW = 0.08  # of a step, that the next one is as long as; the inverse is renewed then
 LARGE = 0.1  # squared length of steps that may overshoot
 NUDGE = 2.0  # that the raw prediction of a row that joins moves by at once, at most
 STRIDE = 8.0  # that any raw prediction moves by in a step, at most
@@ -118,6 +118,7 @@ class Lanes:
         self.is_proven = np.zeros(B, dtype=bool)
         self.is_stale = np.ones(B, dtype=bool)  # of inverses
 
+    @np.errstate(all="ignore")  # what is not finite is not proven
     def begin(self, lanes):
         """Begin with the share of the classes alone."""
         self.coef[lanes], self.is_stale[lanes] = 0.0, True
@@ -125,6 +126,7 @@ class Lanes:
             first, second = (self.masks[lanes] @ self.rows.is_of_class).T
             self.coef[lanes, -1] = np.log(second / first)
 
+    @np.errstate(all="ignore")
     def add(self, lanes, players):
         """Let a row join each lane; go to what the inverse says is the optimum with it."""
         self.masks[lanes, players] = 1.0
@@ -141,6 +143,7 @@ class Lanes:
         inverse -= (towards * weight[:, None])[:, :, None] * towards[:, None, :]
         self.inverse[lanes] = inverse
 
+    @np.errstate(all="ignore")
     def solve(self, lanes):
         """Go to the optimum, by steps that are proven to end there, or not proven at all.
 
@@ -165,9 +168,9 @@ class Lanes:
         raw = coef @ self.rows.columns
         against = _against(raw)
         gradient = self.rows.penalty * coef - (against * masks) @ self.rows.signed
-        moved = np.abs(np.subtract(raw, self.origin[some]))
+        moved = np.subtract(raw, self.origin[some])
         moved *= masks
-        moved = moved.max(axis=1)
+        moved = np.maximum(moved.max(axis=1), -moved.min(axis=1))
         step, square = self._step(some, gradient)
         is_proven = self._is_proven(some, moved, square)
         is_stale = self.is_stale[some] | (moved > FAR) | (square > SLOW**2 * last[some])
