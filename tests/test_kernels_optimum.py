@@ -97,7 +97,7 @@ def test_parameters(params, name):
     assert check_chains(LogisticRegression(**params), SETS[name], 8) > 0.9
 
 
-@pytest.mark.parametrize("name", CHAINED)
+@pytest.mark.parametrize("name", CHAINED[:3])
 def test_weak_penalty(name):
     """Where refits leave much, the kernel may be unsure, but must not be wrong."""
     check_masks(LogisticRegression(C=1e5), SETS[name], 6)
@@ -156,6 +156,22 @@ def _solution(rows, mask, coef):
     return coef.astype(float)
 
 
+def test_no_curvature_is_not_sure():
+    """Of columns that are the same, and hardly a penalty: there is nothing to invert."""
+    X, y, X_val = SETS["breast_cancer"]
+    twice = np.tile(X[:, :2], 2), y, np.tile(X_val[:, :2], 2)
+    estimator = at_optimum(LogisticRegression(C=1e30))
+    assert "scale them" in OptimumKernel.supports(estimator, *twice)
+    kernel = OptimumKernel(estimator, *twice)
+    assert not kernel(coalitions(len(y), 5, np.random.default_rng(0))).is_sure.any()
+
+
+def test_singular_matrices_do_not_spoil_others():
+    inverse = newton._inverted(np.stack([np.eye(2), np.ones((2, 2))]))
+    np.testing.assert_array_equal(inverse[0], np.eye(2))
+    assert np.isnan(inverse[1]).all()
+
+
 def test_unproven_is_not_sure(monkeypatch):
     """Steps that end too early prove nothing, and chains find their way back."""
     _, kernel = kernel_of(LogisticRegression(), SETS["breast_cancer"])
@@ -190,11 +206,10 @@ def test_declines_rows():
     assert "150 features" in OptimumKernel.supports(estimator, wide, y, wide)
 
 
-@pytest.mark.parametrize("name", ["breast_cancer", "wine"])
-def test_contract(name):
-    X, y, _ = SETS[name]
+def test_contract():
+    X, y, _ = SETS["breast_cancer"]
     estimator = at_optimum(LogisticRegression())
-    assert check_kernel(OptimumKernel, estimator, X[:45], y[:45], n_coalitions=10) > 0.95
+    assert check_kernel(OptimumKernel, estimator, X[:24], y[:24], n_coalitions=10) > 0.95
 
 
 # ------------------------------------------------------------------ valuators
@@ -254,7 +269,7 @@ def test_groups():
 
 
 def test_folds():
-    X, y = rows_of(load_breast_cancer, size=24)
+    X, y = rows_of(load_breast_cancer, size=20)
     params = {"stopping": MaxRounds(1), "random_state": 0, "exact": "optimum", "cv": 2}
     quick = ShapleyValuator(LogisticRegression(), **params).fit(X, y)
     refit = ShapleyValuator(LogisticRegression(), kernel="refit", **params).fit(X, y)
@@ -316,6 +331,13 @@ def test_refuses_elastic_nets():
 def test_refuses_one_against_the_rest():
     with pytest.raises(ValueError, match="multi_class='ovr'"):
         at_optimum(LogisticRegression(multi_class="ovr"))
+
+
+def test_one_does_not_go_on_with_the_other():
+    X, y = rows_of(load_breast_cancer)
+    valuator = fitted(X, y, warm_start=True).set_params(exact="sklearn")
+    with pytest.raises(ValueError, match="differ"):
+        valuator.fit(X[:20], y[:20], X_val=X[20:], y_val=y[20:])
 
 
 def test_exact_has_two_values():

@@ -75,12 +75,12 @@ kernel : "auto", "refit" or str, default="auto"
     raises where that kernel will not do. `utility_info_` tells what was done.
 exact : "sklearn" or "optimum", default="sklearn"
     What a model trained on a coalition is, kernel or not. "sklearn": what the estimator's `fit`
-    makes of the rows. "optimum" is for a LogisticRegression with an L2 penalty: its default
-    tolerance stops before the optimum, and accuracies of 3 to 16 % of the coalitions depend on
-    where. The same problem is then solved to convergence: refits take
-    ``solver="newton-cholesky"`` and a tiny `tol`, and for two classes there is a kernel,
-    "optimum", with chains. It is many times faster than following scikit-learn's own iterations,
-    and its values are of the problem, not of a solver. `estimator_` is the estimator as given.
+    makes of the rows. "optimum" is for a LogisticRegression with an L2 penalty: with its default
+    tolerance it stops before the optimum, and where it stops decides some accuracies. The same
+    problem is then solved to convergence: refits take ``solver="newton-cholesky"`` and a tiny
+    `tol`, and for two classes there is a kernel, "optimum", that extends coalitions row by row
+    and proves how near to the optimum it is. The values are those of the problem, not of a
+    solver, and other ones than by default. `estimator_` is fitted as it was given.
 n_repeats : int, default=1
     Score each coalition under that many seeds of a stochastic estimator, and take the mean; their
     variance enters `stderr_`. All random states of the estimator are redrawn then, from the

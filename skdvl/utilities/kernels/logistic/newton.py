@@ -9,8 +9,8 @@ of the gradient in the metric of that inverse; and a step by it leaves exp(t) - 
 import numpy as np
 
 CELLS = 2**20  # of products of features, at once
-TARGET = 5e-10  # that raw predictions differ by from those of the optimum, in all
-NEAR = 0.1  # the same, where the proof may begin
+TARGET = 5e-10  # root of the sum of squares by which raw predictions are off the optimum's
+NEAR = 0.1  # the same, from which on there may be a proof
 FAR = 1.0  # that raw predictions have moved by; an inverse is of little use then
 SLOW = 0.08  # of a step, that the next one is as long as; the inverse is renewed then
 LARGE = 0.1  # squared length of steps that may overshoot
@@ -84,13 +84,13 @@ class Rows:
         hessian[:, self._pairs[0], self._pairs[1]] = lower
         hessian[:, self._pairs[1], self._pairs[0]] = lower
         np.einsum("bii->bi", hessian)[...] += np.maximum(self.penalty, 1e-100)
-        return np.linalg.inv(hessian)
+        return _inverted(hessian)
 
 
 class Lanes:
     """Coalitions in lockstep, each with its coefficients and the inverse of a Hessian.
 
-    What it does to coalitions of a single class is of no interest; they have no lane to solve.
+    Lanes with rows of a single class are not to be solved.
 
     Parameters
     ----------
@@ -225,6 +225,16 @@ class Lanes:
                 break
             lengths[going] /= 2
         return lengths
+
+
+def _inverted(matrices):
+    """Return inverses, of NaN where there are none."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full_like(matrices, np.nan)
+        return np.concatenate([_inverted(matrix[None]) for matrix in matrices])
 
 
 def _against(raw):

@@ -10,7 +10,7 @@ from .newton import Lanes, Rows
 MOST_TOL = 1e-12  # with a larger one refits stop where their decisions are not the optimum's
 MOST_LOOSE = 1e-6  # of raw predictions of a refit that stops as late as its `tol` allows
 MOST_FEATURES = 150  # with more, an inverse takes as long as a refit
-MOST_SPREAD = 1e13  # of curvatures, with which refits still solve for Newton's steps
+MOST_SPREAD = 1e13  # of curvatures, relative, with which refits still find Newton's steps
 LANES = 256  # coalitions in lockstep, at most
 FEWEST = 8  # of them, however large they are
 CELLS = 2**18  # of rows or products of features, in lockstep
@@ -92,8 +92,8 @@ class OptimumKernel(Kernel):
     def _is_sure(self, lanes):
         """Whether the optimum is proven, and refits come close to it."""
         is_close = lanes.masks.sum(axis=1) * self.tol * lanes.looseness <= MOST_LOOSE
-        steepest = lanes.masks @ self.rows.steepest + 1 / self.C
-        return lanes.is_proven & is_close & (steepest * lanes.softness <= MOST_SPREAD)
+        spread = (lanes.masks @ self.rows.steepest + 1 / self.C) * lanes.softness
+        return lanes.is_proven & is_close & (spread > 0) & (spread <= MOST_SPREAD)
 
     def _answers(self, coef, is_sure):
         coef[~is_sure] = 0.0
