@@ -269,7 +269,7 @@ def test_groups():
 
 
 def test_folds():
-    X, y = rows_of(load_breast_cancer, size=20)
+    X, y = rows_of(load_breast_cancer, size=14)
     params = {"stopping": MaxRounds(1), "random_state": 0, "exact": "optimum", "cv": 2}
     quick = ShapleyValuator(LogisticRegression(), **params).fit(X, y)
     refit = ShapleyValuator(LogisticRegression(), kernel="refit", **params).fit(X, y)
