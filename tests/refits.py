@@ -13,6 +13,10 @@ from sklearn.datasets import (
 )
 from sklearn.model_selection import train_test_split
 
+ODD = ["scales", "tiny", "duplicates", "constant in a class", "nearly constant", "binary"]
+ODD += ["sparse", "outliers"]
+"""Names of the `data_sets` of which there is nothing like in `labelled_sets`."""
+
 
 def data_sets():
     """Rows to train on, their classes, and rows to predict, under the names of what is odd."""

@@ -18,6 +18,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from threadpoolctl import threadpool_limits
@@ -61,6 +62,8 @@ SCALED_IF_BUNDLED = ["KernelRidge", "LinearRegression", "Ridge", "RidgeClassifie
 
 # Data sets of which a kernel is to know beforehand that they are none of its business.
 DECLINED = {"LinearRegression": ["breast_cancer", "digits", "collinear"]}
+if "tol" not in LinearRegression().get_params():  # singular values are cut at rounding, no sooner
+    DECLINED["LinearRegression"] += ["constant", "wide"]
 ORDINARY = [*BUNDLED, "strings", "5 classes", "10 classes"]
 # The share of coalitions that a kernel has to be sure of there, if it is not three quarters. Few
 # rows are not enough for neighbours, nor for the covariances of each class.
@@ -69,6 +72,7 @@ LEAST = {
     "KNeighborsClassifier": 0.5,
     "KNeighborsRegressor": 0.5,
     "LinearDiscriminantAnalysis": 0.6,
+    "LinearRegression": 0.5,
     "QuadraticDiscriminantAnalysis": 0.0,
     ("QuadraticDiscriminantAnalysis", "iris"): 0.25,
     ("QuadraticDiscriminantAnalysis", "strings"): 0.25,
@@ -103,10 +107,11 @@ class Game:
 
     Attributes
     ----------
-    kernel : Kernel or None
+    refit : ModelUtility
+    kernel : Kernel
     refits, scores : dict
         A `ModelUtility` and a `Score` for each scorer.
-    reason : str
+    reason : str or None
         Why there are none.
     is_fitted : bool
         Whether scikit-learn is content with all rows together.
@@ -116,25 +121,24 @@ class Game:
         data = SETS[name]
         X, X_val = _prepared(estimator, name, data.X, data.X_val)
         y, y_val = data.of_classes if is_classifier(estimator) else data.of_numbers
-        self.kernel, self.refits, self.scores, self.reason = None, {}, {}, ""
-        self.n, self.codes, self._known, self.is_fitted = len(X), None, {}, False
+        self.n, self.codes, self._known = len(X), None, {}
+        self.refits, self.scores, self.is_fitted = {}, {}, True
+        self.refit = ModelUtility(estimator, X, y, X_val, y_val, "accuracy")
+        try:
+            model = clone(estimator).fit(X, y)
+        except ValueError as error:
+            self.reason, self.is_fitted = str(error), False
+            return
+        rows, _ = plain_rows(self.refit)
+        self.reason = kind.supports(clone(estimator), *rows)
+        if self.reason:
+            return
+        self.kernel = kind(clone(estimator), *rows)
+        self.codes = rows[1] if is_classifier(estimator) else None
         for scoring in OF_CLASSES if is_classifier(estimator) else OF_NUMBERS:
             refit = ModelUtility(estimator, X, y, X_val, y_val, scoring, **params)
-            try:
-                refit.bind()
-            except Exception as error:  # no scorer for these labels, or no fit at all
-                self.reason = str(error)
-                continue
-            self.is_fitted = True
-            if self.kernel is None:
-                rows, _ = plain_rows(refit)
-                self.reason = kind.supports(clone(estimator), *rows)
-                if self.reason:
-                    return
-                self.kernel, self.refit = kind(clone(estimator), *rows), refit
-                self.codes = rows[1] if is_classifier(estimator) else None
-            score, self.reason = make_score(refit.scorer, self.kernel, y_val, refit.classes)
-            if score is not None:
+            score, _ = make_score(refit.scorer, self.kernel, y_val, refit.classes)
+            if score is not None and _suits(refit, model):
                 self.refits[scoring], self.scores[scoring] = refit, score
 
     def is_asked(self, masks):
@@ -199,6 +203,15 @@ class Game:
                         f"rows {rows.tolist()}"
                     )
         return np.array([np.count_nonzero(is_certain) for _, is_certain in given.values()])
+
+
+def _suits(refit, model):
+    """Whether a scorer can be asked; there are versions without a Brier score of many classes."""
+    try:
+        refit.score_of(model)
+    except ValueError:
+        return False
+    return True
 
 
 def _remember(model, X_val):

@@ -10,11 +10,11 @@ from test_kernels_linear import bundled, compare, draw, some_masks, walk
 from skdvl.utilities.kernels.least_squares import KernelRidgeKernel, kernel_ridge
 
 
-def check(estimator, X, y, X_val, seed=0):
+def check(estimator, X, y, X_val, seed=0, n_masks=30):
     """Compare masks, and walks from nothing and from some rows, with refits."""
     assert KernelRidgeKernel.supports(estimator, X, y, X_val) is None
     kernel = KernelRidgeKernel(estimator, X, y, X_val)
-    masks = some_masks(len(X), 30, seed)
+    masks = some_masks(len(X), n_masks, seed)
     _, sure = compare(estimator, X, y, X_val, masks, kernel(masks))
     rng = np.random.default_rng(seed)
     places = rng.permuted(np.tile(np.arange(len(X)), (2, 1)), axis=1)
@@ -32,11 +32,11 @@ def check(estimator, X, y, X_val, seed=0):
 @pytest.mark.parametrize("alpha", [1.0, 1e-3])
 def test_each_kernel_is_a_refit(name, alpha):
     for kind in ("plain", "offset", "repeated", "scales"):
-        check(KernelRidge(kernel=name, alpha=alpha), *draw(kind, 45, 4))
+        check(KernelRidge(kernel=name, alpha=alpha), *draw(kind, 24, 4), n_masks=12)
 
 
 def test_it_is_sure_of_what_people_use():
-    data = bundled(load_diabetes, 70)
+    data = bundled(load_diabetes, 40)
     for estimator in (
         KernelRidge(kernel="rbf", gamma=0.1),
         KernelRidge(0.3, kernel="laplacian"),

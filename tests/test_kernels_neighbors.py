@@ -5,20 +5,14 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from skdvl.utilities.kernels.neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
 from skdvl.utilities.kernels.neighbors.ties import heap_of_nearest
 
-LOADERS = {
-    "breast_cancer": load_breast_cancer,
-    "diabetes": load_diabetes,
-    "digits": load_digits,
-    "iris": load_iris,
-    "wine": load_wine,
-}
+LOADERS = {"diabetes": load_diabetes, "digits": load_digits, "iris": load_iris}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,7 +116,7 @@ def join_pieces(pieces, n_walks):
     return decision.reshape(len(decision), -1, decision.shape[-1]), is_sure.ravel()
 
 
-NAMES = ["breast_cancer", "digits", "iris", "wine", "diabetes", "grid", "duplicates", "wide"]
+NAMES = ["digits", "diabetes", "grid", "duplicates", "wide"]
 NAMES += ["ten classes", "rare", "offset", "targets", "tied targets"]
 GRID = [
     {},
