@@ -551,7 +551,7 @@ def test_a_search_may_nest_them(medium):
 
     def search(outer, inner):
         valuator = ShapleyValuator(
-            GaussianNB(), stopping=MaxRounds(1), cv=2, random_state=0, n_jobs=inner
+            GaussianNB(), kernel="refit", stopping=MaxRounds(1), cv=2, random_state=0, n_jobs=inner
         )
         pipeline = make_pipeline(DataPruner(valuator), GaussianNB())
         grid = {"datapruner__quantile": [0.1, 0.4]}

@@ -15,6 +15,7 @@ from meeting import meet, wait_for
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
+from sklearn.naive_bayes import GaussianNB
 
 from skdvl import SemivalueValuator, ShapleyValuator
 from skdvl.caching import MemoryCache
@@ -89,10 +90,10 @@ def test_both_nodes_work(on_ray, tmp_path):
 )
 def test_same_bits(cluster, n_jobs, params, medium):
     X, y = medium[:2]
-    settings = {"stopping": MaxRounds(2), "cv": 3, "random_state": 0} | params
-    alone = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
+    settings = {"kernel": "refit", "stopping": MaxRounds(2), "cv": 3, "random_state": 0} | params
+    alone = SemivalueValuator(GaussianNB(), **settings).fit(X, y)
     with joblib.parallel_config(backend="ray", n_jobs=n_jobs):
-        spread = SemivalueValuator(LogisticRegression(), **settings).fit(X, y)
+        spread = SemivalueValuator(GaussianNB(), **settings).fit(X, y)
     np.testing.assert_array_equal(spread.values_, alone.values_)
     np.testing.assert_array_equal(spread.stderr_, alone.stderr_)
 
@@ -210,7 +211,7 @@ def test_an_estimator_without_a_cluster(tmp_path):
         "from sklearn.naive_bayes import GaussianNB\n"
         "from skdvl.stopping import MaxRounds\n"
         "X = np.random.default_rng(0).normal(size=(30, 2))\n"
-        "params = dict(stopping=MaxRounds(2), cv=2, random_state=0)\n"
+        "params = dict(kernel='refit', stopping=MaxRounds(2), cv=2, random_state=0)\n"
         "fit = skdvl.ShapleyValuator(GaussianNB(), **params).fit\n"
         "alone = fit(X, X[:, 0] > 0).values_\n"
         "with joblib.parallel_config(backend='ray', n_jobs=2):\n"
