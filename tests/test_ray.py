@@ -34,11 +34,24 @@ ray = pytest.importorskip("ray")
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of two CPUs each, on loopback; workers find this file."""
+    here, before = Path(__file__).parent, os.environ.get("PYTHONPATH")
+    path = os.pathsep.join(filter(None, [str(here), str(here.parent), before]))
+    with pytest.MonkeyPatch.context() as patch, _folder() as own:
+        patch.setenv("PYTHONPATH", path)
+        patch.setenv("RAY_TMPDIR", own)
+        yield from _cluster()
+
+
+def _folder():
+    """Return a folder of its own for Ray: sockets, whose names must be short, and who runs here."""
+    return tempfile.TemporaryDirectory(
+        prefix="ray", dir="/tmp" if os.name == "posix" else None, ignore_cleanup_errors=True
+    )
+
+
+def _cluster():
     from ray.cluster_utils import Cluster
 
-    before = os.environ.get("PYTHONPATH")
-    here = Path(__file__).parent
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(here), str(here.parent), before]))
     head = {"num_cpus": 2, "node_ip_address": "127.0.0.2", "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.second = cluster.add_node(
@@ -48,9 +61,6 @@ def cluster():
     yield cluster
     ray.shutdown()
     cluster.shutdown()
-    os.environ.pop("PYTHONPATH")
-    if before is not None:
-        os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture
@@ -220,8 +230,7 @@ def test_an_estimator_without_a_cluster(tmp_path):
         "assert len(ray.nodes()) == 1\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
-    # Ray keeps there which cluster runs on this machine, and sockets, whose names must be short.
-    with tempfile.TemporaryDirectory(prefix="ray") as own:
+    with _folder() as own:
         env = os.environ | {"PYTHONPATH": path, "RAY_TMPDIR": own}
         env.pop("RAY_ADDRESS", None)
         done = subprocess.run(
