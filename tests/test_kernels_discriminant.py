@@ -97,7 +97,7 @@ def hostile(kind, rng):
 def test_errors_of_a_linear_discriminant_are_bounded(kind):
     rng = np.random.default_rng(0)
     errors, bounds = [], []
-    for _ in range(20):
+    for _ in range(10):
         X, y, X_val = hostile(kind, rng)
         kernel = LinearDiscriminantAnalysisKernel(LinearDiscriminantAnalysis(), X, y, X_val)
         sizes = np.full(60, 3) if kind == "three rows" else rng.integers(3, 60, 20)

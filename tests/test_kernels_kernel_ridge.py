@@ -31,7 +31,7 @@ def check(estimator, X, y, X_val, seed=0, n_masks=30):
 @pytest.mark.parametrize("name", ["linear", "poly", "rbf", "laplacian", "cosine", "sigmoid"])
 @pytest.mark.parametrize("alpha", [1.0, 1e-3])
 def test_each_kernel_is_a_refit(name, alpha):
-    for kind in ("plain", "offset", "repeated", "scales"):
+    for kind in ("plain", "repeated") if alpha == 1 else ("offset", "scales"):
         check(KernelRidge(kernel=name, alpha=alpha), *draw(kind, 24, 4), n_masks=12)
 
 

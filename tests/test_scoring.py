@@ -137,9 +137,9 @@ def test_decisions_with_errors(scoring, n_classes):
         pytest.skip("of two classes, in some scikit-learn")
     rng = np.random.default_rng(9)
     labels, codes = np.arange(n_classes), rng.permutation(np.arange(42) % n_classes)
-    decision = _decisions(rng, n_classes, 210, 42, "plain")
-    decision *= rng.choice([0.3, 3, 30], (1, 210, 1))  # all but certain probabilities, too
-    error = 10.0 ** rng.choice([-13, -11, -9, -7, -2, 1], (210, 1)) * rng.random((210, 42))
+    decision = _decisions(rng, n_classes, 140, 42, "plain")
+    decision *= rng.choice([0.3, 3, 30], (1, 140, 1))  # all but certain probabilities, too
+    error = 10.0 ** rng.choice([-13, -11, -9, -7, -2, 1], (140, 1)) * rng.random((140, 42))
     said = decision.copy()
     said[codes, :, np.arange(42)] += (0.99 * error * rng.choice([-1, 1], error.shape)).T
     models = [Says(scores, labels) for scores in said.transpose(1, 0, 2)]
