@@ -208,7 +208,7 @@ class Game:
 def _suits(refit, model):
     """Whether a scorer can be asked; there are versions without a Brier score of many classes."""
     try:
-        refit.score_of(model)
+        refit.score_of(model, np.arange(refit.n_players))
     except ValueError:
         return False
     return True
