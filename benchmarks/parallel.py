@@ -24,7 +24,7 @@ try:
 except ImportError:
     pydvl = None
 
-SECONDS = 8.0  # of work in each fit
+SECONDS = 24.0  # of work in each fit
 
 
 def keep_busy(seconds):

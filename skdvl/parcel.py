@@ -43,11 +43,15 @@ class Parcel:
         A pickle, and behind it the buffers of its arrays.
     places : list of (int, int)
         Where the pickle and each buffer begin and end.
+    sign : str or None
+        Path of a file beside the content, there as long as somebody waits for results; None where
+        workers of other machines could not see it.
     """
 
     token: str
     content: np.ndarray
     places: list
+    sign: str | None = None
 
     def open(self):
         """Return the objects; their arrays are views of the content, and read-only."""
@@ -61,6 +65,15 @@ class Parcel:
             file = getattr(self.content, "filename", None)
             opened = _opened = self.token, pickle.loads(parts[0], buffers=buffers), file
         return opened[1]
+
+    def call_off(self):
+        """Tell workers that nobody waits for their results any more."""
+        if self.sign is not None:
+            Path(self.sign).unlink(missing_ok=True)
+
+    def is_called_off(self):
+        """Whether nobody waits for results any more, as far as a worker can know."""
+        return self.sign is not None and not os.path.exists(self.sign)
 
     def with_content(self, content):
         """Return the same parcel around the same bytes elsewhere, as in a cluster's store."""
@@ -79,6 +92,8 @@ def forget_gone():
 def carried(shared, backend):
     """Yield something whose `open` gives `shared` in every worker of a joblib backend.
 
+    It can be called off, which workers may look at between two tasks.
+
     Parameters
     ----------
     shared : tuple
@@ -94,22 +109,28 @@ def carried(shared, backend):
     starts = [0, *ends[:-1].tolist()]
     places = [(start, start + part.nbytes) for start, part in zip(starts, parts, strict=True)]
     here = any(type(backend) is BACKENDS.get(name) for name in ("loky", "multiprocessing"))
-    with _room(int(ends[-1]), on_disk=here) as content:
+    with _room(int(ends[-1]), on_disk=here) as (content, sign):
         for (first, last), part in zip(places, parts, strict=True):
             content[first:last] = np.frombuffer(part, np.uint8)
-        yield Parcel(uuid4().hex, content, places)
+        yield Parcel(uuid4().hex, content, places, sign)
 
 
 @contextmanager
 def _room(n_bytes, on_disk):
-    """Yield bytes to write to: of a file that goes away afterwards, or of this process."""
+    """Yield bytes to write to, of a file that goes away afterwards, and a sign beside it.
+
+    Or bytes of this process, and None.
+    """
     if not on_disk:
-        yield np.empty(n_bytes, np.uint8)
+        yield np.empty(n_bytes, np.uint8), None
         return
     folder = tempfile.mkdtemp(prefix="skdvl-", dir=_folder(n_bytes))
     resource_tracker.register(folder, "folder")  # removes it if this process is killed
     try:
-        yield np.memmap(Path(folder) / "parcel", np.uint8, mode="w+", shape=n_bytes)
+        sign = Path(folder) / "wanted"
+        sign.touch()
+        content = np.memmap(Path(folder) / "parcel", np.uint8, mode="w+", shape=n_bytes)
+        yield content, str(sign)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         resource_tracker.unregister(folder, "folder")
@@ -129,7 +150,13 @@ class _InHand:
     """Objects that workers in this process take as they are."""
 
     def __init__(self, shared):
-        self._shared = shared
+        self._shared, self._is_called_off = shared, False
 
     def open(self):
         return self._shared
+
+    def call_off(self):
+        self._is_called_off = True
+
+    def is_called_off(self):
+        return self._is_called_off

@@ -132,8 +132,8 @@ def ordered_map(function, tasks, *, shared=(), n_jobs=None):
 def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     """Yield the result of every task, in order, while workers are busy with the next ones.
 
-    Closing the generator ends the input. What is under way is finished and thrown away; nothing
-    is killed, and the workers are there for the next call.
+    Closing the generator ends the input. The tasks under way are finished and thrown away;
+    nothing is killed, and the workers are there for the next call.
 
     Parameters
     ----------
@@ -219,6 +219,7 @@ def _one_call(function, parcel, line, portions, n_jobs):
         raise
     except BaseException as error:  # the caller has enough, or a task failed
         line.end()
+        parcel.call_off()
         with suppress(BrokenExecutor), quiet():
             if _is_interrupt(error):  # nobody waits for what is under way
                 outcomes.close()
@@ -349,6 +350,8 @@ class _Line:
 
         Where a worker ran out of time, the last ones are missing, and are sent again.
         """
+        if not outcomes:
+            raise RuntimeError("A temporary folder was removed while workers needed it.")
         each = seconds / len(outcomes)
         self._seconds = each if self._seconds is None else (self._seconds + each) / 2
         for number, outcome in zip(numbers, outcomes, strict=False):
@@ -450,6 +453,8 @@ def _attempt_all(owner, function, parcel, numbers, tasks):
             return numbers, [failed] * len(tasks), perf_counter() - began
         outcomes = _Packed()
         for task in tasks:
+            if parcel.is_called_off():
+                break
             outcomes.append(_outcome(function, shared, task, errors))
             if perf_counter() - began > _PORTION * _PATIENCE:
                 break

@@ -1,15 +1,18 @@
 """The ordered map: order, errors as words, threads pinned, workers kept."""
 
 import os
+import time
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
-from meeting import in_both
+from meeting import in_both, wait_for
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import threadpool_info
 
-from skdvl.workers import ordered_map, pinned_threads
+from skdvl import parcel
+from skdvl.workers import ordered_map, ordered_stream, pinned_threads
 
 
 def double(x):
@@ -56,3 +59,30 @@ def test_openmp_is_pinned_on_every_backend(backend):
 
 def test_workers_are_kept_between_calls(tmp_path):
     assert set(in_both(tmp_path / "first")) == set(in_both(tmp_path / "second"))
+
+
+def slow_then_stuck(folder, i):
+    """Take a millisecond; the later ones wait until the call has been called off."""
+    time.sleep(0.001)
+    if i >= 400:  # beyond the portion of the last result that is asked for
+        (Path(folder) / str(i)).touch()
+        wait_for((Path(folder) / "off").exists)
+    return i
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_a_call_that_ends_early_waits_for_one_task_of_each_worker(tmp_path, monkeypatch, backend):
+    """A portion holds about a hundred of these tasks, and four portions are out."""
+    for kind in (parcel.Parcel, parcel._InHand):
+
+        def call_off(self, really=kind.call_off):
+            really(self)
+            (tmp_path / "off").touch()
+
+        monkeypatch.setattr(kind, "call_off", call_off)
+    tasks = ((i,) for i in range(10**6))
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        results = ordered_stream(slow_then_stuck, [tasks], shared=(str(tmp_path),))
+        assert [next(results) for _ in range(250)] == list(range(250))
+        results.close()
+    assert len(list(tmp_path.iterdir())) <= 1 + 2
