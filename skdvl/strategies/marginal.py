@@ -35,9 +35,10 @@ class MarginalMean(EvaluationStrategy):
         group = walks.group
         tally["group"][...] = group
         if walks.length == self.n:  # permutations, each of which serves all players
-            marginals = np.diff(scores, axis=1) * self.weight
+            marginals = scores[:, 1:] - scores[:, :-1]
+            marginals *= self.weight
             by_player = np.empty_like(marginals)
-            np.put_along_axis(by_player, walks.order, marginals, axis=1)
+            by_player[np.arange(len(walks))[:, None], walks.order] = marginals
             tally["seen"] += len(walks)
             self._merge(tally, *_moments(by_player.reshape(-1, group, self.n)))
             return
@@ -54,11 +55,15 @@ class MarginalMean(EvaluationStrategy):
 
     @staticmethod
     def _merge(tally, count, mean, m2):
-        total = np.maximum(tally["count"] + count, 1)
+        before, share = tally["count"], count / np.maximum(tally["count"] + count, 1)
         delta = mean - tally["mean"]
-        tally["m2"] += m2 + delta**2 * (tally["count"] * count / total)
-        tally["mean"] += delta * (count / total)
-        tally["count"] += count
+        step = delta * share
+        tally["mean"] += step
+        step *= before
+        step *= delta
+        step += m2
+        tally["m2"] += step
+        before += count
 
     def estimate(self, tally):
         count = tally["count"]
