@@ -84,7 +84,8 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
     Round t of game g draws from a generator seeded by (seed, t, g) alone, so a run that goes
     on from a checkpoint draws what the uninterrupted run would have drawn. Sums are folded in
     the order of the games into copies: a round counts whole, or not at all. Time may end amid
-    a round, which then does not count, though the run remembers its scores.
+    a round, which then does not count, though the run remembers its scores. Where estimates take
+    long, they are made now and then; `settle` makes the last one.
     """
     stopping = rules.stopping
     if stopping.completion(run) >= 1:
@@ -118,8 +119,9 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
                 games[g].strategy.fold(tallies[g], walks, scores)
                 if noise is not None:
                     fold_noise(tallies[g], walks, noise)
-            estimates = [_estimate(*of_game) for of_game in zip(games, tallies, strict=True)]
-            run = run.after(tallies, pool(games, estimates, len(run.values)), scored, seconds)
+            run = run.after(tallies, scored, seconds)
+            if _is_due(games, run):
+                run = run.estimated(_estimate(games, run))
             yield run
             if stopping.completion(run) >= 1:
                 return
@@ -161,11 +163,26 @@ def _draw(game, sampler, seed, t, g):
     return walks if prelude is None else walks.after(prelude)
 
 
-def _estimate(game, tally):
-    """Read values off a tally; their errors include what noisy scores leave."""
-    estimate = game.strategy.estimate(tally)
-    noise = np.sqrt(noise_floor(game.strategy.pmf, tally))
-    return estimate._replace(stderr=np.hypot(estimate.stderr, noise))
+def settle(games, run: Run):
+    """Return a run with values of all its rounds, the last of which may have had no estimate."""
+    if run.n_rounds == 0 or _is_due(games, run):
+        return run
+    return run.settled(_estimate(games, run))
+
+
+def _is_due(games, run):
+    """Whether the values of a run are of all its rounds."""
+    return run.history is not None or all(g.strategy.is_due(run.n_rounds) for g in games)
+
+
+def _estimate(games, run):
+    """Read values off the tallies; their errors include what noisy scores leave."""
+    estimates = []
+    for game, tally in zip(games, run.tallies, strict=True):
+        estimate = game.strategy.estimate(tally)
+        noise = np.sqrt(noise_floor(game.strategy.pmf, tally))
+        estimates.append(estimate._replace(stderr=np.hypot(estimate.stderr, noise)))
+    return pool(games, estimates, len(run.values))
 
 
 def pool(games, estimates, n_players):

@@ -90,28 +90,31 @@ class Run:
         """Return the run with some scores of its next round; this one stays as it is."""
         return replace(self, begun=begun, elapsed=elapsed)
 
-    def after(self, tallies, estimate, scored, elapsed):
-        """Return the run after one more round; this one stays as it is."""
-        history = self.history if self.history is None else [*self.history, estimate.values]
-        recent = self.recent
-        if estimate.counts[self.plays].min() > self.counts[self.plays].min():
-            recent = np.vstack([recent, estimate.values])[-self.window :]
+    def after(self, tallies, scored, elapsed):
+        """Return the run after one more round, with the values from before it."""
         return replace(
             self,
             tallies=tallies,
-            values=estimate.values,
-            stderr=estimate.stderr,
-            counts=estimate.counts,
             n_rounds=self.n_rounds + 1,
             n_evaluations=self.n_evaluations + scored.n_evaluations,
             n_failed=self.n_failed + scored.n_failed,
             elapsed=elapsed,
-            recent=recent,
-            history=history,
             failure=self.failure or scored.failure,
             effort=tuple(a + b for a, b in zip(self.effort, scored.effort, strict=True)),
             begun={},
         )
+
+    def estimated(self, estimate):
+        """Return the run with the values of its last round, which stopping rules look back at."""
+        recent = self.recent
+        if estimate.counts[self.plays].min() > self.counts[self.plays].min():
+            recent = np.vstack([recent, estimate.values])[-self.window :]
+        history = self.history if self.history is None else [*self.history, estimate.values]
+        return replace(self.settled(estimate), recent=recent, history=history)
+
+    def settled(self, estimate):
+        """Return the run with values that are its last ones, and leave no trace if it goes on."""
+        return replace(self, values=estimate.values, stderr=estimate.stderr, counts=estimate.counts)
 
     def reopened(self, *, window=1, store_history=False):
         """Return the same run, ready to go on under other rules."""

@@ -25,6 +25,7 @@ __all__ = [
     "RankStability",
     "StandardError",
     "StoppingRule",
+    "TargetReliability",
     "ValueStability",
 ]
 
@@ -272,6 +273,60 @@ class StandardError(StoppingRule):
         done = np.mean(stderr <= self.atol + self.rtol * np.abs(values)) / self.fraction
         trusted = run.n_rounds >= self.min_rounds or not stderr.any()
         return done if trusted else min(done, run.n_rounds / self.min_rounds)
+
+
+class TargetReliability(StoppingRule):
+    """Stop when the values are known well enough to tell the players apart.
+
+    The reliability of values is the correlation with the true ones that their errors allow,
+    ``sqrt(1 - mean(stderr**2) / var(values))``: with 0.95, a tenth of their variance is error.
+    It asks for no more precision than the differences between the players are worth.
+
+    Parameters
+    ----------
+    target : float in (0, 1), default=0.95
+    min_rounds : int, default=4
+        Rounds before which a standard error is not trusted, unless every value is exact. Later,
+        it is looked at whenever there are a tenth more rounds: many looks would find a lucky one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.stopping import MaxEvaluations, TargetReliability
+    >>> X, y = load_iris(return_X_y=True)
+    >>> rule = TargetReliability(0.8) | MaxEvaluations(50_000)
+    >>> valuator = ShapleyValuator(GaussianNB(), stopping=rule, random_state=0)
+    >>> valuator = valuator.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    >>> bool((valuator.stderr_**2).mean() <= (1 - 0.8**2) * valuator.values_.var())
+    True
+    """
+
+    _parameter_constraints = {
+        "target": [Interval(Real, 0, 1, closed="neither")],
+        "min_rounds": _COUNT,
+    }
+
+    def __init__(self, target=0.95, min_rounds=4):
+        self.target = target
+        self.min_rounds = min_rounds
+
+    def completion(self, run):
+        error = np.mean(run.stderr[run.plays] ** 2)
+        if error == 0:
+            return 1.0
+        allowed = (1 - self.target**2) * np.var(np.nan_to_num(run.values[run.plays]))
+        done = allowed / error
+        if run.n_rounds < self.min_rounds:
+            return min(done, run.n_rounds / self.min_rounds)
+        return done if _is_look(run.n_rounds) else min(done, 0.99)
+
+
+def _is_look(n_rounds):
+    """Whether there are a tenth more rounds than at the last look."""
+    looks = [int(math.log(t, 1.1)) for t in (n_rounds, max(n_rounds - 1, 1))]
+    return n_rounds == 1 or looks[0] > looks[1]
 
 
 def _now_and_before(run, window):

@@ -58,6 +58,7 @@ STOPPING = [
     st.MaxUpdates(2),
     st.MaxTime(1.0),
     st.StandardError(atol=0.1),
+    st.TargetReliability(),
     st.RankStability(),
     st.ValueStability(),
     st.NoStopping(),

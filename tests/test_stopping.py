@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from skdvl import ShapleyValuator
 from skdvl.run import Run
+from skdvl.samplers import PermutationSampler, SizeOptimalSampler
+from skdvl.semivalues import Shapley
 from skdvl.stopping import (
     AnyOf,
     MaxEvaluations,
@@ -14,8 +17,12 @@ from skdvl.stopping import (
     NoStopping,
     RankStability,
     StandardError,
+    TargetReliability,
     ValueStability,
 )
+from skdvl.strategies import RegressionAdjusted
+from skdvl.testing import enumerate_values
+from skdvl.utilities import Utility
 
 
 def _run(values, stderr=0.0, counts=1, **fields):
@@ -46,6 +53,48 @@ def test_standard_errors():
     assert StandardError().completion(_run(np.ones((1, 2)))) == 1.0  # exact
     unknown = _run([[np.nan, 1.0]] * 4, stderr=[np.inf, 0.0])
     assert StandardError(atol=1).completion(unknown) == 0.5
+
+
+def test_reliability():
+    values, rule = [0.0, 2.0], TargetReliability(0.8)  # of variance 1, of which 0.36 may be error
+    assert rule.completion(_run([values] * 4, stderr=0.6)) == pytest.approx(1)
+    assert rule.completion(_run([values] * 4, stderr=1.2)) == pytest.approx(0.25)
+    assert rule.completion(_run([values] * 2, stderr=0.1)) == 0.5  # too early to trust
+    assert rule.completion(_run([values] * 4, stderr=[0.1, np.inf])) == 0
+    assert rule.completion(_run([values])) == rule.completion(_run([[1.0, 1.0]])) == 1  # exact
+    assert rule.completion(_run([[1.0, 1.0]] * 4, stderr=0.1)) == 0  # nobody to tell apart
+    looks = [t for t in range(4, 1000) if rule.completion(_run(values, 0.1, n_rounds=t)) >= 1]
+    assert looks[:8] == [4, 5, 6, 7, 8, 9, 10, 11] and len(looks) < 60
+    assert all(later <= 1.1 * sooner + 1 for sooner, later in zip(looks, looks[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "strategy"),
+    [
+        (PermutationSampler(), "auto"),
+        (SizeOptimalSampler(tilt=0.35), RegressionAdjusted),
+    ],
+    ids=["permutations", "regression"],
+)
+def test_the_correlation_asked_for_is_reached(sampler, strategy):
+    rng = np.random.default_rng(0)
+    effects = rng.standard_normal(12)
+
+    class Game(Utility):
+        n_players = 12
+
+        def __call__(self, masks):
+            return np.tanh(masks @ effects / 2) + 0.1 * np.sin(9 * (masks @ effects**2))
+
+    exact = enumerate_values(Game(), Shapley())
+    for seed in range(10):
+        rule = TargetReliability(0.9) | MaxEvaluations(20_000)
+        valuator = ShapleyValuator(
+            sampler=sampler, strategy=strategy, stopping=rule, random_state=seed
+        )
+        valuator.fit_utility(Game())
+        assert valuator.n_evaluations_ < 20_000
+        assert np.corrcoef(valuator.values_, exact)[0, 1] > 0.85
 
 
 def test_rank_stability():

@@ -4,11 +4,14 @@ from numbers import Real
 
 import numpy as np
 from scipy import stats
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..coalitions import Walks, bernoulli_subsets, draws_per_round, random_subsets
 from ..semivalues import Semivalue, Shapley
 from .base import IndexSampler
+
+_LOOK_AHEAD = 10  # evaluations for each player
+_CHEAP = 0.6  # draws for each coalition of a size, above which all of them are scored instead
 
 
 def _single(start, group=1):
@@ -52,13 +55,24 @@ class CoalitionSampler(IndexSampler):
 class SizeOptimalSampler(IndexSampler):
     """Coalitions whose sizes minimise the variance of a semivalue's sample-reuse estimate.
 
-    Size k is drawn in proportion to ``sqrt(p[k-1]**2 / k + p[k]**2 / (n - k))``, where p is
-    the semivalue's size distribution.
+    Size k is drawn in proportion to ``sqrt(p[k-1]**2 / k + p[k]**2 / (n - k)) * k**-tilt``, where
+    p is the semivalue's size distribution. The sizes of a round are drawn systematically: each
+    comes as often as it should, rounded up or down.
 
     Parameters
     ----------
     semivalue : Semivalue or None, default=None
         None means `Shapley()`.
+    tilt : float, default=0.0
+        Above 0, small coalitions are drawn more often than is best if all scores vary alike:
+        scores of learners vary most where there are few rows.
+    paired : bool, default=False
+        Follow each coalition by its complement; the two together are one observation. The sizes
+        are made symmetric, since a coalition of size k brings one of size n - k.
+    enumerate_border : bool or "auto", default=False
+        Never draw the sizes 0, 1, n - 1 and n, for a strategy that scores all of their coalitions
+        once, as `RegressionAdjusted` does. "auto": only 0, n, and those of which most coalitions
+        would be drawn within 10 n evaluations anyway.
     batch_size : int, default=1
         Samples in each batch of `generate_batches`; the index of each is None.
 
@@ -66,37 +80,74 @@ class SizeOptimalSampler(IndexSampler):
     ----------
     Li & Yu (2024), "One sample fits all: approximating all probabilistic values
     simultaneously and efficiently", arXiv:2410.23808.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import SizeOptimalSampler
+    >>> SizeOptimalSampler(tilt=0.5, enumerate_border=True).size_pmf(6).round(2)
+    array([0.  , 0.  , 0.4 , 0.31, 0.29, 0.  , 0.  ])
     """
 
     draws = "coalitions"
-    _parameter_constraints = {"semivalue": [Semivalue, None]}
+    _parameter_constraints = {
+        "semivalue": [Semivalue, None],
+        "tilt": [Interval(Real, 0, None, closed="left")],
+        "paired": ["boolean"],
+        "enumerate_border": ["boolean", StrOptions({"auto"})],
+    }
 
-    def __init__(self, semivalue=None, *, batch_size=1):
+    def __init__(
+        self, semivalue=None, tilt=0.0, *, paired=False, enumerate_border=False, batch_size=1
+    ):
         self.semivalue = semivalue
+        self.tilt = tilt
+        self.paired = paired
+        self.enumerate_border = enumerate_border
         self.batch_size = batch_size
 
     def draw(self, round):
-        return _single(self._subsets(round, _per_round(round.n_players)))
+        n, how_many = round.n_players, _per_round(round.n_players)
+        if not self.paired:
+            return _single(self._subsets(round, how_many))
+        start = self._subsets(round, -(-how_many // 2))
+        return _single(np.stack([start, ~start], axis=1).reshape(-1, n), group=2)
 
     def size_pmf(self, n):
         pmf = (Shapley() if self.semivalue is None else self.semivalue).size_pmf(n)
         k = np.arange(1, n + 1)
         inside = np.append(0, pmf**2 / k)  # what the players of a coalition of size k need
         outside = np.append(pmf**2 / k[::-1], 0)  # and what those who are not in it need
-        weight = np.sqrt(inside + outside)
-        return weight / weight.sum()
+        weight = np.sqrt(inside + outside) * np.maximum(np.arange(n + 1), 1) ** -float(self.tilt)
+        if self.paired:
+            weight = weight + weight[::-1]
+        return self._without_border(weight / weight.sum())
+
+    def _without_border(self, pmf):
+        n = len(pmf) - 1
+        if not self.enumerate_border or n < 4:  # of three, nothing would be left
+            return pmf
+        pmf = np.where(np.isin(np.arange(n + 1), [0, n]), 0, pmf)
+        pmf /= pmf.sum()
+        often = pmf[[1, n - 1]] * _LOOK_AHEAD >= _CHEAP
+        if self.enumerate_border is True:
+            often[:] = True
+        elif self.paired:
+            often[:] = often.all()
+        rest = pmf.copy()
+        rest[np.array([1, n - 1])[often]] = 0
+        return rest / rest.sum() if rest.any() else pmf
 
     def _subsets(self, round, how_many):
-        n = round.n_players
-        sizes = round.rng.choice(n + 1, size=how_many, p=self.size_pmf(n))
-        return random_subsets(round.rng, sizes, n)
+        """Draw coalitions; their sizes stand as far apart in the distribution as they can."""
+        n, rng = round.n_players, round.rng
+        at = (np.arange(how_many) + rng.random()) / how_many
+        reached = np.cumsum(self.size_pmf(n))
+        sizes = np.searchsorted(reached / reached[-1], at, side="right")
+        return random_subsets(rng, rng.permutation(np.minimum(sizes, n)), n)
 
 
 class PairedSampler(SizeOptimalSampler):
-    """As `SizeOptimalSampler`, each coalition followed by its complement.
-
-    The sizes are made symmetric, since a coalition of size k brings one of size n - k. The two
-    together are one observation.
+    """`SizeOptimalSampler` with ``paired=True``: each coalition is followed by its complement.
 
     Parameters
     ----------
@@ -111,11 +162,9 @@ class PairedSampler(SizeOptimalSampler):
     sampling", arXiv:2410.01917.
     """
 
-    def draw(self, round):
-        n = round.n_players
-        start = self._subsets(round, -(-_per_round(n) // 2))
-        return _single(np.stack([start, ~start], axis=1).reshape(-1, n), group=2)
+    _parameter_constraints = {"semivalue": [Semivalue, None]}
+    tilt, paired, enumerate_border = 0.0, True, False
 
-    def size_pmf(self, n):
-        pmf = super().size_pmf(n)
-        return (pmf + pmf[::-1]) / 2
+    def __init__(self, semivalue=None, *, batch_size=1):
+        self.semivalue = semivalue
+        self.batch_size = batch_size

@@ -3,6 +3,7 @@
 from .base import Estimate, EvaluationStrategy
 from .marginal import MarginalMean
 from .noise import fold_noise, noise_floor
+from .regression import RegressionAdjusted
 from .reuse import PerSizeReuse, SampleReuse
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "EvaluationStrategy",
     "MarginalMean",
     "PerSizeReuse",
+    "RegressionAdjusted",
     "SampleReuse",
     "fold_noise",
     "noise_floor",

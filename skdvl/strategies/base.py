@@ -117,6 +117,19 @@ class EvaluationStrategy(ABC):
         estimate : Estimate
         """
 
+    def is_due(self, n_rounds):
+        """Whether an estimate is worth its time after so many rounds; the last one always is.
+
+        Parameters
+        ----------
+        n_rounds : int
+
+        Returns
+        -------
+        is_due : bool
+        """
+        return True
+
     def _covered(self, seen):
         """Whether so few of the sizes that matter are still unseen that errors can be known."""
         return self.pmf[seen == 0].sum() <= _UNSEEN

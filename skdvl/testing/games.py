@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import comb
 
 from ..caching import make_recall
-from ..engine import Game, Rules, run_rounds
+from ..engine import Game, Rules, run_rounds, settle
 from ..run import Run
 from ..stopping import MaxRounds
 from ..strategies import MarginalMean, SampleReuse
@@ -67,4 +67,4 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     games = [Game(utility, made, np.arange(n))]
     begun, recall = Run.begin([made.empty()], n, seed), make_recall(cache, [utility])
     *_, run = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
-    return run
+    return settle(games, run)

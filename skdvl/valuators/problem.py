@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..caching import make_recall
-from ..engine import Game, run_rounds, solve
+from ..engine import Game, run_rounds, settle, solve
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
@@ -192,7 +192,7 @@ def _play_rounds(games, rules, begun, keeper, recall, n_jobs):
                     break
     finally:
         keeper.close()
-    return keeper.last
+    return settle(games, keeper.last)
 
 
 def make_repeats(valuator):

@@ -1,0 +1,241 @@
+"""A linear model of the utility, and what it leaves over."""
+
+from functools import cached_property, reduce
+from math import log
+
+import numpy as np
+
+from ..coalitions import Walks
+from .base import Estimate, EvaluationStrategy, importance
+from .surrogate import Moments, Sample, Surrogate, fit
+
+_FOLDS = 5
+_GROWTH = 1.25  # of the number of rounds, between two estimates
+_TWO_SLOPES = 3000  # players, at most; with more, effects do not change with the size
+_MOST_PLAYERS = 10_000  # with effects of their own: their moments are n x n numbers
+_LEVERAGE = 0.95  # at most
+
+
+class RegressionAdjusted(EvaluationStrategy):
+    """The values of a linear model of the utility, and of what the model leaves over.
+
+    Scores of coalitions are described by a ridge regression on their size and their members,
+    whose semivalues are known in closed form. What it leaves over is valued by maximum sample
+    reuse; that part is scaled by a factor in [0, 1] which is found by cross-validation. With
+    the factor 1, the values are unbiased whatever the model says, and standard errors are around
+    them.
+
+    A run keeps its coalitions, n bits for each. An estimate takes O(m n^2 + n^3) time for m
+    coalitions, so it is made whenever there are a quarter more rounds, and at the end. Above
+    3000 players effects do not depend on the size, and above 10 000 there are none but that of
+    the size.
+
+    It works best on coalitions of `SizeOptimalSampler` for the same semivalue: for `Shapley` with
+    ``tilt=0.35, enumerate_border="auto"``, for `BetaShapley(4, 1)` with ``tilt=0.2``, for
+    `Banzhaf` with ``paired=True``.
+
+    References
+    ----------
+    Witter, Liu & Musco (2025), "Regression-adjusted Monte Carlo estimators for Shapley values
+    and probabilistic values", arXiv:2506.11849.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.samplers import SizeOptimalSampler
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> from skdvl.strategies import RegressionAdjusted
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = ShapleyValuator(
+    ...     GaussianNB(),
+    ...     sampler=SizeOptimalSampler(tilt=0.35, enumerate_border="auto"),
+    ...     strategy=RegressionAdjusted,
+    ...     stopping=MaxEvaluations(1500),
+    ...     random_state=0,
+    ... )
+    >>> valuator.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).values_.shape
+    (75,)
+    """
+
+    accepts = "coalitions"
+
+    def __init__(self, semivalue, sampler, n):
+        self.group = sampler._draw(0, 0, min(n, 4)).group
+        if self.group > 2:
+            raise ValueError("RegressionAdjusted takes single coalitions or complement pairs.")
+        super().__init__(semivalue, sampler, n)
+        if self.group == 2 and not np.allclose(self.pmf, self.pmf[::-1], rtol=1e-6, atol=0):
+            raise ValueError(
+                "Pairs of a coalition and its complement suit semivalues that are symmetric in "
+                f"the size, such as Shapley() and Banzhaf(), and {semivalue!r} is not. Use "
+                "SizeOptimalSampler(paired=False)."
+            )
+        n_slopes = 2 if n <= _TWO_SLOPES else 1 if n <= _MOST_PLAYERS else 0
+        self.surrogate = Surrogate(self.pmf, n_slopes)
+
+    def _needs(self, proposal):
+        share = np.arange(self.n + 1) / self.n  # of the coalitions of a size that have a player
+        is_sure = self._is_enumerated(proposal)
+        inside, outside = (np.where(is_sure, 1.0, proposal * p) for p in (share, 1 - share))
+        return [(self.pmf, inside[1:]), (self.pmf, outside[:-1])]
+
+    def _is_enumerated(self, proposal):
+        """Sizes whose coalitions are all scored: none and all, and next to them if not drawn."""
+        sizes = np.arange(self.n + 1)
+        border = np.isin(sizes, [1, self.n - 1]) & (proposal == 0)
+        return border | (sizes == 0) | (sizes == self.n)
+
+    def _weigh(self, proposal):
+        n, k = self.n, np.arange(1, self.n + 1)
+        self.enumerated = self._is_enumerated(proposal)
+        drawn = np.where(self.enumerated, 0.0, proposal)
+        drawn /= max(drawn.sum(), np.finfo(float).tiny)
+        joined, left = np.append(0, self.pmf * n / k), np.append(self.pmf * n / k[::-1], 0)
+        self.inside, self.outside = importance(joined, drawn), importance(left, drawn)
+        sizes = np.arange(n + 1)
+        self.precision = sizes * self.inside**2 + (n - sizes) * self.outside**2
+        how_many = np.where(np.isin(sizes, [1, n - 1]), n, 1)
+        self.border_inside, self.border_outside = joined / how_many, left / how_many
+
+    @cached_property
+    def border(self):
+        """The coalitions that are enumerated, as a boolean matrix."""
+        one = np.eye(self.n, dtype=bool)
+        parts = {0: one[:1] & False, 1: one, self.n - 1: ~one, self.n: one[:1] | True}
+        kept = [masks for size, masks in sorted(parts.items()) if self.enumerated[size]]
+        return np.unique(np.concatenate(kept), axis=0)
+
+    def prelude(self):
+        return Walks(self.border, np.empty((len(self.border), 0), dtype=np.intp), self.group)
+
+    def is_due(self, n_rounds):
+        return n_rounds < 4 or int(log(n_rounds, _GROWTH)) > int(log(n_rounds - 1, _GROWTH))
+
+    def empty(self):
+        return {
+            "border": np.empty(0),
+            "masks": np.empty((0, -(-self.n // 8)), dtype=np.uint8),
+            "sizes": np.empty(0, dtype=np.int64),
+            "scores": np.empty(0),
+        }
+
+    def fold(self, tally, walks, scores):
+        known = 0 if len(tally["border"]) else len(self.border)
+        if known:
+            tally["border"] = scores[:known, 0].copy()
+        sizes = walks.sizes[:, 0]
+        keep = ~self.enumerated[sizes]
+        keep[:known] = False
+        masks = np.packbits(walks.start[keep], axis=1)
+        new = {"masks": masks, "sizes": sizes[keep], "scores": scores[keep, 0]}
+        for name, array in new.items():
+            tally[name] = np.concatenate([tally[name], array])
+
+    def estimate(self, tally):
+        count = len(tally["border"]) + len(tally["scores"])
+        counts = np.full(self.n, count)
+        if not count:
+            return Estimate(np.full(self.n, np.nan), np.full(self.n, np.inf), counts)
+        scores = np.concatenate([tally["scores"], tally["border"]])
+        origin = scores.mean()  # so that an offset of the scores costs no digits
+        border = self.border, np.count_nonzero(self.border, axis=1), tally["border"] - origin
+        if self.enumerated.all():
+            return Estimate(self._of_border(*border), np.zeros(self.n), counts)
+        values, stderr = self._values(self._sample(tally, origin), border, count)
+        return Estimate(values, stderr, counts)
+
+    def _sample(self, tally, origin):
+        sizes = tally["sizes"]
+        weights = self.precision[sizes]
+        weights = weights / weights.mean()
+        controls = np.empty((len(sizes), 0))
+        paired = self.group == 2
+        return Sample(tally["masks"], sizes, tally["scores"] - origin, controls, weights, paired)
+
+    def _values(self, sample, border, count):
+        folds = self.surrogate.moments(sample, _FOLDS)
+        total = reduce(Moments.plus, folds)
+        beta, gamma, penalty = fit(total)
+        fits = [(beta, gamma)]
+        if total.count >= 2 * _FOLDS * self.surrogate.n_curves:
+            fits += [fit(total.plus(fold, -1), penalty)[:2] for fold in folds]
+        left, border_left = self._left_over(sample, border, fits)
+        exact = [self._of_border(*border[:2], one) for one in border_left.T]
+        correction = self._reused(sample, left[:, :1])[:, 0] / len(left) + exact[0]
+        is_over = self.limit is not None and count >= self.limit
+        factor = 1.0 if is_over else self._factor(sample, left[:, 1:], exact[1:])
+        mean = correction.mean()
+        values = self.surrogate.values(beta, gamma, np.empty((self.n, 0)))
+        values += mean + factor * (correction - mean)
+        if self.limit is not None:  # an enumeration that is not over is no random sample
+            return values, np.full(self.n, 0.0 if is_over else np.inf)
+        return values, self._stderr(sample, left[:, 0], total, penalty)
+
+    def _left_over(self, sample, border, fits):
+        """Return what each fit leaves over of the scores, of both kinds of coalitions."""
+        left = np.empty((len(sample.sizes), len(fits)))
+        for part, masks in sample.stretches(self.n):
+            sizes, controls = sample.sizes[part], sample.controls[part]
+            predicted = self.surrogate.predict(masks, sizes, controls, fits)
+            left[part] = sample.scores[part][:, None] - predicted
+        masks, sizes, scores = border
+        controls = np.empty((len(masks), 0))
+        predicted = self.surrogate.predict(masks.astype(float), sizes, controls, fits)
+        return left, scores[:, None] - predicted
+
+    def _of_border(self, masks, sizes, scores):
+        """Return what the enumerated coalitions add to the values."""
+        inside, outside = self.border_inside[sizes] * scores, self.border_outside[sizes] * scores
+        return (inside + outside) @ masks - outside.sum()
+
+    def _reused(self, sample, scores):
+        """Return the sums of weighted scores, of those with a player less those without.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (m, c)
+
+        Returns
+        -------
+        sums : ndarray of shape (n, c)
+        """
+        inside = self.inside[sample.sizes][:, None] * scores
+        outside = self.outside[sample.sizes][:, None] * scores
+        sums = np.zeros((self.n, scores.shape[1])) - outside.sum(axis=0)
+        for part, masks in sample.stretches(self.n):
+            sums += masks.T @ (inside[part] + outside[part])
+        return sums
+
+    def _factor(self, sample, left, exact):
+        """Return the factor of the correction that suits coalitions which it has not seen."""
+        if not left.shape[1]:
+            return 1.0
+        fold_of = np.arange(len(left)) // self.group % _FOLDS
+        is_own = fold_of[:, None] == np.arange(_FOLDS)
+        seen, unseen = (
+            self._reused(sample, left * some) / some.sum(axis=0) + np.stack(exact, axis=1)
+            for some in (~is_own, is_own)
+        )
+        seen, unseen = seen - seen.mean(axis=0), unseen - unseen.mean(axis=0)
+        square = (seen**2).sum()
+        return float(np.clip((seen * unseen).sum() / square, 0, 1)) if square > 0 else 1.0
+
+    def _stderr(self, sample, left, moments, penalty):
+        """Return the standard errors of the values with the whole correction."""
+        n_observations = sample.n_observations
+        if n_observations < 2 * self.surrogate.n_curves:
+            return np.full(self.n, np.inf)
+        leverage = self.surrogate.leverages(sample, moments, penalty)
+        each = np.repeat(1 - np.minimum(leverage, _LEVERAGE), self.group)
+        inside = self.inside[sample.sizes] * left / each
+        outside = self.outside[sample.sizes] * left / each
+        total, square = np.zeros(self.n), np.zeros(self.n)
+        for part, masks in sample.stretches(self.n):
+            says = masks * (inside + outside)[part][:, None] - outside[part][:, None]
+            says = says.reshape(-1, self.group, self.n).mean(axis=1)
+            total += says.sum(axis=0)
+            square += (says**2).sum(axis=0)
+        variance = (square - total**2 / n_observations) / (n_observations - 1)
+        return np.sqrt(np.maximum(variance, 0) / n_observations)

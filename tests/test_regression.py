@@ -1,0 +1,230 @@
+"""The regression-adjusted strategy: its model in closed form, its values beside enumeration."""
+
+import numpy as np
+import pytest
+
+from skdvl.samplers import (
+    CoalitionSampler,
+    ExhaustiveSampler,
+    PairedSampler,
+    PermutationSampler,
+    SizeOptimalSampler,
+)
+from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
+from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
+from skdvl.strategies.surrogate import Surrogate
+from skdvl.testing import enumerate_values, play
+from skdvl.utilities import Utility
+
+SEMIVALUES = [
+    Shapley(),
+    Banzhaf(),
+    Banzhaf(0.3),
+    BetaShapley(4, 1),
+    BetaShapley(16, 1),
+    BetaShapley(1, 4),
+    DeltaShapley(0.2, 0.6),
+    LeaveOneOut(),
+]
+SYMMETRIC = [Shapley(), Banzhaf(), BetaShapley(4, 4)]
+BORDER = SizeOptimalSampler(tilt=0.35, enumerate_border=True)
+
+
+class Learner(Utility):
+    """Grows with the number of players, each of whom has an effect; not quite additive."""
+
+    def __init__(self, n_players, noise=0.02, seed=0):
+        rng = np.random.default_rng(seed)
+        self.n_players, self.noise = n_players, noise
+        self.effects = rng.standard_normal(n_players)
+        self.pairs = rng.standard_normal((n_players, n_players)) / n_players
+
+    def __call__(self, masks):
+        members = masks.astype(float)
+        size = members.sum(axis=1)
+        mean = members @ self.effects / np.maximum(size, 1)
+        both = np.einsum("ij,jk,ik->i", members, self.pairs, members) / np.maximum(size, 1)
+        return np.log1p(size) / 4 + np.tanh(mean) / 2 + self.noise * np.sin(9 * both)
+
+
+class Modelled(Utility):
+    """A utility that is what a surrogate predicts."""
+
+    def __init__(self, surrogate, beta, gamma):
+        self.surrogate, self.beta, self.gamma = surrogate, beta, gamma
+        self.n_players = surrogate.n
+
+    def __call__(self, masks):
+        sizes = np.count_nonzero(masks, axis=1)
+        fits = [(self.beta, self.gamma)]
+        none = np.empty((len(masks), 0))
+        return self.surrogate.predict(masks.astype(float), sizes, none, fits)[:, 0]
+
+
+def _errors(game, sampler, semivalue, strategy, n_rounds, n_seeds):
+    exact = enumerate_values(game, semivalue)
+    runs = [play(game, sampler, semivalue, n_rounds, strategy=strategy, seed=s)
+            for s in range(n_seeds)]  # fmt: skip
+    return np.array([run.values - exact for run in runs]), np.array([run.stderr for run in runs])
+
+
+# --------------------------------------------------------------------------- the model
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("n_slopes", [0, 1, 2])
+def test_the_values_of_the_model_are_those_of_enumeration(n, n_slopes, semivalue):
+    rng = np.random.default_rng(n)
+    surrogate = Surrogate(semivalue.size_pmf(n), n_slopes)
+    beta, gamma = rng.standard_normal(n_slopes * n), rng.standard_normal(surrogate.n_curves)
+    values = surrogate.values(beta, gamma, np.empty((n, 0)))
+    expected = enumerate_values(Modelled(surrogate, beta, gamma), semivalue)
+    np.testing.assert_allclose(values, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("semivalue", [Shapley(), Banzhaf(), BetaShapley(4, 1)], ids=repr)
+def test_what_the_model_can_say_is_found_exactly(semivalue):
+    """Scores without noise leave nothing over but what the smallest penalty shrinks."""
+    n, rng = 12, np.random.default_rng(0)
+    surrogate = Surrogate(semivalue.size_pmf(n), 2)
+    game = Modelled(surrogate, rng.standard_normal(2 * n), rng.standard_normal(7))
+    run = play(game, SizeOptimalSampler(semivalue), semivalue, 4, strategy=RegressionAdjusted)
+    expected = enumerate_values(game, semivalue)
+    assert np.abs(run.values - expected).max() < 1e-3 * expected.std()
+
+
+# --------------------------------------------------------------------------- the values
+
+
+@pytest.mark.parametrize(
+    ("sampler", "semivalue"),
+    [(SizeOptimalSampler, semivalue) for semivalue in SEMIVALUES[:-1]]
+    + [(PairedSampler, semivalue) for semivalue in SYMMETRIC],
+    ids=lambda part: getattr(part, "__name__", None) or repr(part),
+)
+def test_values_are_unbiased_and_errors_are_those_of_repetitions(sampler, semivalue, monkeypatch):
+    """With the whole correction; 40 runs, of which the mean and the spread are looked at."""
+    monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+    game = Learner(9, noise=0.2)
+    errors, told = _errors(game, sampler(semivalue), semivalue, RegressionAdjusted, 2, 40)
+    spread = errors.std(axis=0, ddof=1)
+    assert (np.abs(errors.mean(axis=0)) < 4.5 * spread / np.sqrt(40) + 1e-9).all()
+    if spread.max() > 1e-9:
+        ratio = np.sqrt((told**2).mean() / (spread**2).mean())
+        assert 0.8 < ratio < 1.25
+
+
+@pytest.mark.parametrize(
+    ("semivalue", "sampler", "least"),
+    [
+        (Shapley(), SizeOptimalSampler(tilt=0.35, enumerate_border="auto"), 8),
+        (Banzhaf(), SizeOptimalSampler(Banzhaf(), paired=True), 30),
+        (BetaShapley(4, 1), SizeOptimalSampler(BetaShapley(4, 1), 0.2), 20),
+        (BetaShapley(16, 1), SizeOptimalSampler(BetaShapley(16, 1), 0.1), 60),
+    ],
+    ids=repr,
+)
+def test_errors_are_a_fraction_of_those_of_permutations(semivalue, sampler, least):
+    game = Learner(14)
+    plain, _ = _errors(game, PermutationSampler(), semivalue, MarginalMean, 2, 10)
+    ours, _ = _errors(game, sampler, semivalue, RegressionAdjusted, 2, 10)
+    assert (plain**2).mean() > least * (ours**2).mean()
+
+
+def test_where_the_model_says_nothing_it_does_no_harm():
+    """Scores of pure noise: the values are no worse than those of plain sample reuse."""
+
+    class Noise(Learner):
+        def __call__(self, masks):
+            return np.sin(1e4 * (masks @ self.effects))
+
+    game = Noise(12)
+    plain, _ = _errors(game, SizeOptimalSampler(), Shapley(), SampleReuse, 3, 20)
+    ours, _ = _errors(game, SizeOptimalSampler(), Shapley(), RegressionAdjusted, 3, 20)
+    assert (ours**2).mean() < 1.1 * (plain**2).mean()
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_players_are_enumerated_by_their_border(n, semivalue):
+    game = Learner(n)
+    run = play(game, BORDER, semivalue, 2, strategy=RegressionAdjusted)
+    np.testing.assert_allclose(run.values, enumerate_values(game, semivalue), atol=0.2)
+    game = Learner(4)
+    whole = RegressionAdjusted(Shapley(), BORDER, 4)
+    assert sorted(np.count_nonzero(whole.border, axis=1)) == [0] + [1] * 4 + [3] * 4 + [4]
+
+
+def test_an_enumeration_ends_with_exact_values():
+    game = Learner(11)
+    for n_rounds, is_over in ((1, False), (100, True)):
+        run = play(game, ExhaustiveSampler(), Shapley(), n_rounds, strategy=RegressionAdjusted)
+        assert np.isinf(run.stderr).all() if not is_over else not run.stderr.any()
+    np.testing.assert_allclose(run.values, enumerate_values(game, Shapley()), atol=1e-12)
+
+
+def test_an_offset_of_the_score_costs_no_digits():
+    class Shifted(Learner):
+        def __call__(self, masks):
+            return super().__call__(masks) + 1e6
+
+    runs = [play(game, BORDER, Shapley(), 2, strategy=RegressionAdjusted)
+            for game in (Learner(12), Shifted(12))]  # fmt: skip
+    np.testing.assert_allclose(runs[0].values, runs[1].values, atol=1e-7)
+    np.testing.assert_allclose(runs[0].stderr, runs[1].stderr, rtol=1e-3)
+
+
+def test_the_last_values_do_not_depend_on_when_estimates_were_made(monkeypatch):
+    now_and_then = play(Learner(12), BORDER, Shapley(), 10, strategy=RegressionAdjusted)
+    monkeypatch.setattr(RegressionAdjusted, "is_due", lambda self, n_rounds: True)
+    always = play(Learner(12), BORDER, Shapley(), 10, strategy=RegressionAdjusted)
+    np.testing.assert_array_equal(now_and_then.values, always.values)
+    np.testing.assert_array_equal(now_and_then.stderr, always.stderr)
+
+
+def test_estimates_are_made_at_growing_distances():
+    strategy = RegressionAdjusted(Shapley(), BORDER, 12)
+    due = [t for t in range(1, 200) if strategy.is_due(t)]
+    assert due[:4] == [1, 2, 3, 4] and len(due) < 25
+    assert all(later <= 1.25 * sooner + 1 for sooner, later in zip(due, due[1:], strict=False))
+
+
+# --------------------------------------------------------------------------- the design
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_sizes_of_a_round_come_as_often_as_they_should(paired):
+    sampler, n = SizeOptimalSampler(BetaShapley(2, 2), 0.2, paired=paired), 20
+    strategy = RegressionAdjusted(BetaShapley(2, 2), sampler, n)
+    walks = sampler._draw(0, 3, n)
+    sizes = np.count_nonzero(walks.start[:: walks.group], axis=1)
+    expected = sampler.size_pmf(n) * len(sizes)
+    assert (np.abs(np.bincount(sizes, minlength=n + 1) - expected) < 1).all()
+    assert strategy.group == walks.group == 1 + paired
+
+
+def test_the_border_is_left_out_where_it_is_cheap():
+    n = 100
+    law = SizeOptimalSampler(tilt=0.35, enumerate_border="auto").size_pmf(n)
+    assert law[[0, 1, n]].sum() == 0 and law[n - 1] > 0
+    law = SizeOptimalSampler(enumerate_border=True, paired=True).size_pmf(n)
+    assert law[[0, 1, n - 1, n]].sum() == 0
+    np.testing.assert_allclose(law, law[::-1])
+    assert law.sum() == pytest.approx(1)
+    point = SizeOptimalSampler(LeaveOneOut(), enumerate_border=True).size_pmf(n)
+    assert point[n - 1] == 1
+
+
+def test_a_border_that_nobody_enumerates_is_refused():
+    with pytest.raises(ValueError, match="never draws coalitions of size 0"):
+        play(Learner(12), BORDER, Shapley(), 1, strategy=SampleReuse)
+
+
+def test_misfits_are_refused():
+    with pytest.raises(ValueError, match=r"Pairs .* suit semivalues that are symmetric"):
+        play(Learner(6), PairedSampler(), BetaShapley(4, 1), 1, strategy=RegressionAdjusted)
+    with pytest.raises(ValueError, match="needs a sampler that draws coalitions"):
+        play(Learner(6), PermutationSampler(), Shapley(), 1, strategy=RegressionAdjusted)
+    with pytest.raises(ValueError, match="almost never draws coalitions"):
+        play(Learner(40), CoalitionSampler(), Shapley(), 1, strategy=RegressionAdjusted)
