@@ -157,7 +157,8 @@ def _draw_rounds(games, rules, run, first, together):
 
 def _draw(game, sampler, seed, t, g):
     """Draw the walks of game g in round t, behind what the strategy wants to know first."""
-    rng = np.random.default_rng([seed, t, g])
+    # As default_rng([seed, t, g]), which takes a quarter longer: numbers of 32 bits, one by one.
+    rng = np.random.default_rng(np.array([seed, t, g], dtype=np.uint32))
     walks = sampler.draw(Round(t, len(game.players), rng))
     prelude = game.strategy.prelude() if t == 0 else None
     return walks if prelude is None else walks.after(prelude)
