@@ -5,7 +5,8 @@ for everything that runs on joblib. Ray itself is imported at first use.
 """
 
 from concurrent.futures import BrokenExecutor, Future
-from threading import Lock
+from threading import Lock, Thread
+from time import sleep
 from weakref import finalize
 
 import numpy as np
@@ -14,6 +15,7 @@ from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
 from joblib.parallel import EXTERNAL_BACKENDS, register_parallel_backend
 
 _PUT = 2**20  # bytes; larger arrays are sent once, to Ray's object store
+_GRACE = 1.0  # seconds that tasks have to end by themselves before they are cancelled
 
 
 class RayBackend(AutoBatchingMixin, ParallelBackendBase):
@@ -49,7 +51,7 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         )
         self.ray_remote_args = ray_remote_args
         self._lock = Lock()
-        self._under_way, self._put, self._parcels = set(), {}, {}
+        self._under_way, self._put, self._parcels = {}, {}, {}
 
     def effective_n_jobs(self, n_jobs):
         """Return the number of tasks at a time; -1 for as many as the cluster has CPUs.
@@ -104,12 +106,13 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
             calls.append((function, [light(value) for value in args], kwargs))
         reference = self._run.remote(calls, self.get_nested_backend(), *arrays)
         with self._lock:
-            self._under_way.add(reference)
+            under_way = self._under_way
+            under_way[reference] = None
         future: Future = reference.future()
 
         def done(future):
             with self._lock:
-                self._under_way.discard(reference)
+                under_way.pop(reference, None)
             callback(future)
 
         if callback is not None:
@@ -164,10 +167,31 @@ class RayBackend(AutoBatchingMixin, ParallelBackendBase):
         return self._parcels[token]
 
     def _cancel(self):
+        """Cancel what has not ended by itself after a while.
+
+        Ray aborts this process if a task ends in the very moment in which it is cancelled: of 20
+        calls of short tasks that fail and are cancelled at once, one ends so.
+        """
         with self._lock:
-            under_way, self._under_way = self._under_way, set()
-        for reference in under_way:
-            _started().cancel(reference, force=False)
+            under_way, self._under_way = self._under_way, {}
+        if under_way:
+            driver = _driver(_started())
+            Thread(target=_cancel_later, args=(under_way, driver), daemon=True).start()
+
+
+def _cancel_later(under_way, driver):
+    """Cancel tasks, the last one first, so that none begins because another one is gone."""
+    import ray
+
+    sleep(_GRACE)
+    for reference in reversed(list(under_way)):
+        if reference in under_way and ray.is_initialized() and _driver(ray) == driver:
+            ray.cancel(reference, force=False)
+
+
+def _driver(ray):
+    """Return what tells this connection to a cluster from later ones of the same process."""
+    return ray.get_runtime_context().get_worker_id()
 
 
 class _Stored:

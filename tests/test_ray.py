@@ -11,13 +11,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from meeting import meet, wait_for
+from meeting import LONG, meet, wait_for
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 
-from skdvl import SemivalueValuator, ShapleyValuator
+from skdvl import SemivalueValuator, ShapleyValuator, ray_backend
 from skdvl.caching import MemoryCache
 from skdvl.samplers import PairedSampler, PermutationSampler, StratifiedSampler
 from skdvl.semivalues import Banzhaf
@@ -135,6 +135,41 @@ def test_everything_of_scikit_learn_runs_on_it(cluster, medium):
         assert list(generator) == list(range(9))
         with pytest.raises(ZeroDivisionError):
             joblib.Parallel()(joblib.delayed(divmod)(1, i) for i in (1, 0))
+
+
+def fails_beside_another(folder, i):
+    """The first task fails while the second is under way; that one waits to be released."""
+    folder = Path(folder)
+    if i == 0:
+        wait_for((folder / "busy").exists)
+        raise ZeroDivisionError
+    (folder / "busy").touch()
+    try:
+        wait_for((folder / "released").exists)
+        (folder / "ended").touch()
+    except KeyboardInterrupt:
+        (folder / "cancelled").touch()
+
+
+@pytest.mark.parametrize("grace", [LONG, 0.0])
+def test_tasks_may_end_by_themselves_before_they_are_cancelled(
+    cluster, grace, tmp_path, monkeypatch
+):
+    """Ray aborts this process if a task ends in the moment in which it is cancelled."""
+    cancelled = []
+    monkeypatch.setattr(ray_backend, "_GRACE", grace)
+    monkeypatch.setattr(
+        ray,
+        "cancel",
+        lambda *task, do=ray.cancel, **how: cancelled.append(task) or do(*task, **how),
+    )
+    with joblib.parallel_config(backend="ray", n_jobs=2), pytest.raises(ZeroDivisionError):
+        joblib.Parallel()(joblib.delayed(fails_beside_another)(tmp_path, i) for i in range(2))
+    if grace > 0:
+        assert not cancelled
+        (tmp_path / "released").touch()
+    assert wait_for((tmp_path / ("ended" if grace > 0 else "cancelled")).exists)
+    assert len(cancelled) == (grace == 0)
 
 
 def total(array, i):
