@@ -103,6 +103,7 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
         goes_on=lambda: perf_counter() - began < limit,
         together=together,
         skip=skip,
+        players=[game.players for game in games],
     )
     elapsed = run.elapsed
     with closing(scored_rounds):

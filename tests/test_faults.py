@@ -12,6 +12,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -93,6 +94,26 @@ def test_a_coalition_that_kills_is_named_and_the_checkpoint_kept(tmp_path):
     assert total == "20" and int(size) >= 2
     on = _fit(utility, stopping=MaxRounds(3), checkpoint=path)
     np.testing.assert_array_equal(on.values_, _fit(Sum(), stopping=MaxRounds(3)).values_)
+
+
+def test_a_coalition_that_kills_is_named_by_its_rows(medium, monkeypatch):
+    """Folds number their players by themselves: here, those of the second are rows 19 to 39."""
+
+    def killed(function, chapters, *, shared, n_jobs):
+        utilities, rules = shared
+        tasks = chain.from_iterable(chapters)
+        raise WorkerKilled(next(task for task in tasks if utilities[task[0]].n_players == 21))
+        yield
+
+    X, y = medium[:2]
+    folds = [(np.arange(20), np.arange(20, 40)), (np.arange(19, 40), np.arange(19))]
+    monkeypatch.setattr("skdvl.evaluation.stream.ordered_stream", killed)
+    monkeypatch.setattr("skdvl.evaluation.stream.kills", lambda *_, **__: False)
+    valuator = ShapleyValuator(GaussianNB(), kernel="refit", cv=folds, random_state=0, n_jobs=2)
+    with pytest.raises(RuntimeError, match="killed its worker process three times") as refused:
+        valuator.fit(X, y)
+    named = re.search(r"of 21 players .* players ([0-9, ]+)", str(refused.value))[1]
+    assert {int(row) for row in named.split(", ") if row} <= set(range(19, 40))
 
 
 def dies_once(marks, i):

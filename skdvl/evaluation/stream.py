@@ -26,6 +26,7 @@ def score_rounds(
     goes_on=None,
     together=1,
     skip=0,
+    players=None,
 ):
     """Score every coalition that some walks meet, round after round.
 
@@ -50,6 +51,8 @@ def score_rounds(
         Rounds whose walks are scored in lockstep.
     skip : int, default=0
         Of the first of them, those that are drawn for the sake of the others.
+    players : list of ndarray of int or None, default=None
+        What the players of each utility are called in an error, if not by their places in it.
 
     Yields
     ------
@@ -94,7 +97,7 @@ def score_rounds(
                 if stops:
                     return
         except WorkerKilled as error:
-            raise RuntimeError(_what_kills(error.task, utilities)) from error
+            raise RuntimeError(_what_kills(error.task, utilities, players)) from error
 
 
 def _are_quick(utilities, batches=()):
@@ -152,7 +155,7 @@ def _keep(recall, block, part, is_new):
         recall.keep(g, walks.masks(first, last)[sure], part.scores[sure], noise)
 
 
-def _what_kills(task, utilities):
+def _what_kills(task, utilities, players):
     """Find the coalition of a block that kills its worker, by halves; name it."""
     g, walks, first, last, *_ = task
     masks = walks.masks(first, last).reshape(-1, walks.n_players)
@@ -161,7 +164,7 @@ def _what_kills(task, utilities):
         half = Walks(masks[: len(masks) // 2], np.empty((len(masks) // 2, 0), dtype=np.intp))
         first_half = kills(score_block, (g, half, 0, 1), shared=shared)
         masks = masks[: len(half)] if first_half else masks[len(half) :]
-    members = np.flatnonzero(masks[0])
+    members = np.flatnonzero(masks[0]) if players is None else players[g][masks[0]]
     some = ", ".join(map(str, members[:10])) + (", ..." if len(members) > 10 else "")
     return (
         f"A coalition of {len(members)} of {walks.n_players} players has killed its worker "
