@@ -266,6 +266,18 @@ def test_time_that_ends_amid_a_round_loses_nothing(truncation, medium, tmp_path)
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*rows have no value")
+@pytest.mark.parametrize("limit", [65, 85, 105])
+def test_time_costs_a_few_models_more_than_it_has(limit, medium, monkeypatch):
+    """A fit of the model takes a second, and whatever is else takes no time."""
+    X, y, X_val, y_val, _ = medium
+    began = COUNTED.calls
+    monkeypatch.setattr("skdvl.engine.perf_counter", lambda: COUNTED.calls)
+    valuator = ShapleyValuator(Interrupts(), stopping=MaxTime(limit), random_state=0)
+    valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    assert limit <= COUNTED.calls - began < limit + 10
+
+
 def test_a_longer_look_back_continues_bit_for_bit(medium):
     X, y = medium[:2]
     rule = RankStability(0.5, n_rounds=5)

@@ -61,7 +61,7 @@ class ModelUtility(Utility):
         Why no kernel stands for these refits, as a sentence fragment, if that was asked.
     """
 
-    block_size = 32
+    block_size = 8  # time, interrupts and lost workers cost a block, of models that may be slow
     scores_apart = True
     derived = (
         "_full",
