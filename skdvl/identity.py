@@ -1,8 +1,9 @@
 """A digest of anything that a value depends on: equal things share it, and others never do.
 
-The digest of an estimator is that of its class and its parameters, never of what it has learned;
-that of a function or class that no installed distribution pins down is that of its code and of all
-that the code refers to. What cannot be told apart for sure is refused by name.
+The digest of an estimator that is `Cloned` is that of its class and its parameters, never of what
+it has learned; of any other, such as one that a scorer compares with, all counts. The digest of a
+function or class that no installed distribution pins down is that of its code and of all that the
+code refers to. What cannot be told apart for sure is refused by name.
 """
 
 import copyreg
@@ -16,7 +17,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from importlib import import_module, metadata
 from importlib.util import resolve_name
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 
@@ -52,6 +53,18 @@ class Unidentified(TypeError):
         super().__init__(f"{place} is {what}, and {why}")
 
 
+class Cloned:
+    """An estimator that is used as a clone only, so that what it has learned does not count.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+
 def digest(thing, name="it"):
     """Return 16 bytes that tell a thing from any other, in every process.
 
@@ -84,7 +97,8 @@ class _Walk:
         self.hash = hashlib.blake2b(digest_size=SIZE)
         self._open = {}  # the parts that the walk is within, since some hold themselves
         self._seen = {}  # functions, classes and modules: each is told once
-        self._learned = False  # whether what estimators have learned counts
+        self._alive = []  # what was seen, so that nothing new takes its place in memory
+        self._learned = True  # whether what estimators have learned counts
 
     def put(self, kind, *parts):
         """Feed bytes; lengths keep neighbours apart."""
@@ -106,13 +120,16 @@ class _Walk:
                 return
         if isinstance(thing, (FunctionType, type, ModuleType)):
             self._seen[id(thing)] = len(self._seen)
+            self._alive.append(thing)
         if len(self._open) > _DEEPEST:
             raise Unidentified(place, "nested too deeply", "it never comes to an end")
         self._open[id(thing)] = len(self._open)
+        learned, self._learned = self._learned, self._learned or not _passes_on(thing)
         try:
             self._tell_composed(thing, place)
         finally:
             del self._open[id(thing)]
+            self._learned = learned
 
     def tell_each(self, things, place):
         """Feed many things, in order."""
@@ -120,6 +137,14 @@ class _Walk:
         self.put("each", str(len(things)))
         for i, thing in enumerate(things):
             self.tell(thing, f"{place}[{i}]")
+
+    def tell_items(self, items, place):
+        """Feed named things, in order."""
+        items = list(items)
+        self.put("items", str(len(items)))
+        for name, thing in items:
+            self.tell(name, place)
+            self.tell(thing, f"{place}.{name}" if isinstance(name, str) else f"{place}[{name!r}]")
 
     def tell_named(self, items, place):
         """Feed named things, in whatever order they come."""
@@ -131,10 +156,8 @@ class _Walk:
 
     def _tell_composed(self, thing, place):
         if isinstance(thing, np.generic):
-            if type(thing.item()) in _PLAIN and thing.dtype.kind not in "mM":
-                self.tell(thing.item(), place)
-            else:
-                self.put("scalar", thing.dtype.str, repr(thing))
+            # No numbers of Python's: times an array of float32, they make another type of it.
+            self.put("scalar", thing.dtype.str, repr(thing))
         elif type(thing) in (np.ndarray, np.memmap):
             self._tell_array(thing, place)
         elif type(thing) in (list, tuple):
@@ -142,9 +165,9 @@ class _Walk:
             self.tell_each(thing, place)
         elif type(thing) in (dict, MappingProxyType):
             self.put("dict")
-            self.tell_named(thing.items(), place)
+            self.tell_items(thing.items(), place)
         elif type(thing) in (set, frozenset):
-            self.put("set")
+            self.put(type(thing).__name__)
             self.tell_each(sorted(digest(part, place) for part in thing), place)
         elif issparse(thing):
             self._tell_sparse(thing, place)
@@ -168,12 +191,11 @@ class _Walk:
             self._tell_module(thing, place)
         elif isinstance(thing, CodeType):
             self._tell_code(thing, place)
-        elif not hasattr(thing, "get_params"):
+        elif isinstance(thing, Cloned):
+            self._learned = False
+            self.tell(thing.estimator, place)
+        elif self._learned:
             self._tell_state(thing, place)
-        elif self._learned or _keeps_what_it_learned(thing):
-            before, self._learned = self._learned, True
-            self._tell_state(thing, place)
-            self._learned = before
         else:
             self._tell_estimator(thing, place)
 
@@ -189,15 +211,12 @@ class _Walk:
             self.put("long", repr(array.shape))
             self.tell_each(map(repr, array.ravel()), place)
             return
-        if array.dtype.kind in "US":  # as wide as its longest text, whatever it was made for
-            widest = int(np.char.str_len(array).max(initial=1)) or 1
-            array = array.astype(f"{array.dtype.kind}{widest}")
+        shape = repr(array.shape)  # before numbers without one become rows
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        self.put("array", array.dtype.str, repr(np.shape(array)), array.reshape(-1).view(np.uint8))
+        self.put("array", array.dtype.str, shape, array.reshape(-1).view(np.uint8))
 
     def _tell_sparse(self, matrix, place):
-        rows = matrix.tocsr(copy=True)
-        rows.sum_duplicates()
+        rows = matrix if matrix.format in ("csr", "csc") else matrix.tocsr()
         self.put("sparse", matrix.format, repr(rows.shape), str(hasattr(matrix, "getH")))
         for part in (rows.data, rows.indices.astype(np.int64), rows.indptr.astype(np.int64)):
             self._tell_array(part, place)
@@ -206,6 +225,7 @@ class _Walk:
         """Feed what pandas and polars hold, column by column."""
         kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
         self.put("frame", kind)
+        self.tell(getattr(frame, "attrs", None) or None, f"{place}.attrs")
         if hasattr(frame, "columns"):
             self.tell_each(frame.columns, f"{place}.columns")
             if hasattr(frame, "iloc"):
@@ -237,15 +257,12 @@ class _Walk:
             self._tell_state(column, place)
 
     def _tell_estimator(self, estimator, place):
-        """Feed class and parameters; 1 and 1.0 are one where any real number will do."""
+        """Feed class and parameters."""
         self.put("estimator")
         self.tell(type(estimator), place)
         params = estimator.get_params(deep=False)
-        constraints = getattr(estimator, "_parameter_constraints", {})
-        for name, value in params.items():
-            if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
-                if _is_real(constraints.get(name)) and int(float(value)) == value:
-                    params[name] = float(value)
+        if type(estimator).__module__.startswith("sklearn.") and _is_pinned(type(estimator)):
+            params = _normal_params(estimator, params)
         self.tell_named(params.items(), place)
         for name in _KEPT_BY_CLONE:
             self.tell(vars(estimator).get(name), f"{place}.{name}")
@@ -335,6 +352,8 @@ class _Walk:
             return
         make, args, *more = state
         self.put("object")
+        if _hides_parts(type(thing)):
+            self.tell(object.__getstate__(thing), place)
         self.tell(make, place)
         self.tell_each(args, place)
         content, items, pairs = [*more, None, None, None][:3]
@@ -343,7 +362,7 @@ class _Walk:
         else:
             self.tell(content, place)
         self.tell_each(items or (), place)
-        self.tell_named(pairs or (), place)
+        self.tell_items(pairs or (), place)
 
 
 def _float(number):
@@ -371,10 +390,42 @@ def _is_numeric(column):
     return getattr(dtype, "is_numeric", bool)() and not column.null_count()
 
 
-def _keeps_what_it_learned(thing):
-    """Whether a clone keeps what was learned, as that of `FrozenEstimator`."""
+def _passes_on(thing):
+    """Whether `clone` goes on to the parts of a thing, and has them forget what they learned.
+
+    Not so for `FrozenEstimator`, nor for functions and objects that are no estimators.
+    """
+    if type(thing) in (list, tuple, set, frozenset, dict):
+        return True
+    if isinstance(thing, type) or not hasattr(thing, "get_params"):
+        return False
     own = getattr(type(thing), "__sklearn_clone__", None)
-    return own is not None and own is not getattr(BaseEstimator, "__sklearn_clone__", None)
+    return own is None or own is getattr(BaseEstimator, "__sklearn_clone__", None)
+
+
+def _hides_parts(cls):
+    """Whether a class of the user's says itself what pickle writes, which need not be all."""
+    ways = "__reduce__", "__reduce_ex__", "__getstate__"
+    own = cls in copyreg.dispatch_table or any(
+        getattr(cls, way) is not getattr(object, way) for way in ways
+    )
+    return own and not _is_pinned(cls)
+
+
+def _normal_params(estimator, params):
+    """Return parameters of scikit-learn's own that mean the same as what they were given as.
+
+    1 and 1.0 are one where any real number will do, and dicts are for looking up.
+    """
+    normal, constraints = {}, getattr(estimator, "_parameter_constraints", {})
+    for name, value in params.items():
+        if type(value) is int and _is_real(constraints.get(name)) and int(float(value)) == value:
+            value = float(value)
+        elif type(value) is dict:
+            told = {digest(key, name): item for key, item in value.items()}
+            value = dict(sorted(told.items()))
+        normal[name] = value
+    return normal
 
 
 def _is_real(constraints):

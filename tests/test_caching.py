@@ -17,12 +17,13 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import skdvl
 from skdvl.caching import Cache, DiskCache, MemoryCache, shared_memory
@@ -245,6 +246,93 @@ def test_what_transformers_hand_on_is_part_of_a_score(medium):
     assert cache.stats.hits == 0 and not np.array_equal(*found)
 
 
+class Ensemble(Utility):
+    """Players are trained models; a coalition votes."""
+
+    def __init__(self, models, X, y):
+        self.models, self.X, self.y = models, X, y
+        self.n_players = len(models)
+
+    def __call__(self, masks):
+        votes = masks.astype(float) @ [model.predict(self.X) for model in self.models]
+        return ((votes > masks.sum(axis=1, keepdims=True) / 2) == self.y).mean(axis=1)
+
+
+def test_what_trained_models_know_is_part_of_a_score(medium):
+    """Of those that a scorer compares with, that a transformer calls, or that play."""
+    X, y, X_val, y_val, _ = medium
+    few, settings = (
+        np.r_[np.flatnonzero(y == 0)[:2], np.flatnonzero(y == 1)[:3]],
+        {"random_state": 0},
+    )
+
+    def values(cache, trained):
+        def agreement(model, X, y):
+            return (model.predict(X) == trained.predict(X)).mean()
+
+        def told(X):
+            return np.c_[X, trained.predict(X)]
+
+        tree, behind = DecisionTreeClassifier(), FunctionTransformer(trained.predict_proba)
+        valuators = [
+            skdvl.ShapleyValuator(tree, scoring=agreement, cache=cache, **settings),
+            skdvl.ShapleyValuator(make_pipeline(behind, tree), cache=cache, **settings),
+            skdvl.ShapleyValuator(
+                make_pipeline(FunctionTransformer(told), tree), cache=cache, **settings
+            ),
+        ]
+        found = [v.fit(X[few], y[few], X_val=X_val, y_val=y_val).values_ for v in valuators]
+        game = Ensemble([trained, *(GaussianNB().fit(X[i:], y[i:]) for i in (9, 19))], X_val, y_val)
+        found.append(skdvl.ShapleyValuator(cache=cache, **settings).fit_utility(game).values_)
+        return np.concatenate(found)
+
+    cache = MemoryCache()
+    for labels in (y, 1 - y):
+        trained = GaussianNB().fit(X, labels)
+        assert np.array_equal(values(cache, trained), values(None, trained))
+        assert cache.stats.hits == 0
+    assert np.array_equal(values(cache, trained), values(None, trained)) and cache.stats.hits > 0
+
+
+@pytest.mark.parametrize("setting", [{"enable_cython_pairwise_dist": False}, {"working_memory": 1}])
+def test_settings_of_scikit_learn_are_part_of_a_score(setting, medium):
+    """Some of them change the last bits."""
+    X, y, X_val, y_val, _ = medium
+    X, y, cache = X[:6], y[:6], MemoryCache()
+    valuator = skdvl.ShapleyValuator(DecisionTreeClassifier(), cache=cache, random_state=0)
+    valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    with config_context(**setting):
+        valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    assert cache.stats.hits == 0
+    with config_context(display="text"):
+        valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    assert cache.stats.hits > 0
+
+
+def test_one_key_one_score_to_the_last_bit():
+    """However arrays lie in memory; and numpy's numbers make float64 of float32."""
+    rng = np.random.default_rng(0)
+    X, X_val, y_val = rng.normal(size=(6, 37)), rng.normal(size=(201, 37)), rng.normal(size=201)
+    y, cache = rng.normal(size=6), MemoryCache()
+    valuator = skdvl.ShapleyValuator(LinearRegression(), kernel="refit", cache=cache)
+    forms = [X_val, np.asfortranarray(X_val), np.repeat(X_val, 2, axis=1)[:, ::2]]
+    found = [valuator.fit(X, y, X_val=form, y_val=y_val).values_ for form in forms]
+    assert cache.stats.hits == 2 * cache.stats.misses > 0
+    off = valuator.set_params(cache=None)
+    found += [off.fit(X, y, X_val=form, y_val=y_val).values_ for form in forms]
+    assert all(np.array_equal(values, found[0]) for values in found)
+
+    X, y, X_val, y_val = X.astype("f4"), y > 0, X_val.astype("f4"), y_val > 0
+    valuator.set_params(scoring="neg_log_loss", random_state=0)
+    for C in (0.1, np.float64(0.1)):
+        valuator.set_params(estimator=LogisticRegression(C=C))
+        on, off = (
+            valuator.set_params(cache=given).fit(X, y, X_val=X_val, y_val=y_val).values_
+            for given in (cache, None)
+        )
+        assert np.array_equal(on, off)
+
+
 def test_a_thousand_mutations_give_no_stale_hit(medium):
     """Keys of one coalition under utilities that differ in one part each."""
     X, y, X_val, y_val, _ = medium
@@ -292,7 +380,7 @@ def test_a_thousand_mutations_give_no_stale_hit(medium):
     assert all(key(**mutations[i % len(mutations)]()) != whole for i in range(1000))
     forms = [
         {}, {"X": np.asfortranarray(X)}, {"X": X.copy()}, {"X": X[::-1][::-1]}, {"C": 1},
-        {"C": np.float64(1)}, {"y": y.copy()}, {"mask": mask.copy()}, {"X_val": X_val.copy()},
+        {"X": X.astype(">f8")}, {"y": y.copy()}, {"mask": mask.copy()}, {"X_val": X_val.copy()},
         {"mask": np.asfortranarray(mask)}, {"fit_params": {}},
     ]  # fmt: skip
     assert {key(**form) for form in forms} == {whole}

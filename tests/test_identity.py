@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import OrderedDict
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import scipy.sparse as sp
 from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingRegressor
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -28,9 +29,10 @@ from sklearn.metrics import accuracy_score, f1_score, get_scorer, make_scorer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 from sklearn.utils import all_estimators
 
-from skdvl.identity import Unidentified, digest
+from skdvl.identity import Cloned, Unidentified, digest
 from skdvl.semivalues import BetaShapley
 
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -63,16 +65,80 @@ def fitted(**params):
     return FrozenEstimator(LogisticRegression(**params).fit(X, X[:, 0] > 0))
 
 
+def against(reference):
+    """Return a scorer that looks how far a model is from another one."""
+    return lambda model, X, y: -abs(model.predict(X) - reference.predict(X)).mean()
+
+
+def scaled(X):
+    return StandardScaler().fit(X).transform
+
+
+class Doubled(LogisticRegression):
+    """May ask for the type of C, as scikit-learn's own does not."""
+
+
+class Silent:
+    """A scorer that keeps something from pickle."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __getstate__(self):
+        return {}
+
+
+class Listed(np.ndarray):
+    """What numpy writes of an array leaves out what a subclass adds."""
+
+    def __new__(cls, factor):
+        new = np.zeros(2).view(cls)
+        new.factor = factor
+        return new
+
+
+class Making(Silent):
+    """Makes what is written anew, each time at the same place in memory perhaps."""
+
+    def __getstate__(self):
+        factor = self.factor
+        return {"scale": lambda: factor}
+
+    def __setstate__(self, state):
+        self.factor = state["scale"]()
+
+
+def _with_attrs(**attrs):
+    frame = _frame()
+    frame.attrs = attrs
+    return frame
+
+
+def _unsorted(X):
+    """Return a sparse matrix whose products are added up from the last column to the first."""
+    rows = sp.csr_matrix(X)
+    first = slice(*rows.indptr[:2])
+    for part in (rows.indices, rows.data):
+        part[first] = part[first][::-1].copy()
+    rows.has_sorted_indices = False
+    return rows
+
+
 # Each list: forms of one thing.
 EQUAL = {
     "arrays": [X, X.copy(), np.asfortranarray(X), X[::-1][::-1], X.astype(">f8"), _memmap()],
-    "texts": [np.array(["a", "bc"]), np.array(["a", "bc"], dtype="U9")],
-    "C": [LogisticRegression(C=1), LogisticRegression(C=1.0), LogisticRegression(C=np.float64(1))],
-    "fitted or not": [Ridge(), Ridge().fit(X, X[:, 0])],
+    "C": [Cloned(LogisticRegression(C=1)), Cloned(LogisticRegression(C=1.0))],
+    "fitted or not": [Cloned(Ridge()), Cloned(Ridge().fit(X, X[:, 0]))],
+    "fitted or not, in parts": [
+        Cloned(make_pipeline(StandardScaler(), VotingRegressor([("a", ridge)])))
+        for ridge in (Ridge(2), Ridge(2).fit(X, X[:, 0]))
+    ],
     "frames": [_frame(), _frame().copy(), _frame()[list(_frame().columns)]],
-    "dicts": [{"a": 1, "b": 2}, {"b": 2, "a": 1}],
+    "dicts": [{"a": 1, "b": 2}, {"a": 1} | {"b": 2}],
+    "weights": [Cloned(SVC(class_weight=w)) for w in ({0: 1, 1: 2}, {1: 2, 0: 1})],
     "sets": [{"a", "b", "c"}, {"c", "b", "a"}],
     "sparse": [sp.csr_matrix(X), sp.csr_matrix(X.copy())],
+    "learned": [Ridge().fit(X, X[:, 0]), Ridge().fit(X, X[:, 0])],
     "closures": [power(2), power(2)],
     "scorers": [get_scorer("f1"), make_scorer(f1_score, average="binary")],
     "generators": [np.random.default_rng(3), np.random.default_rng(3)],
@@ -82,17 +148,22 @@ EQUAL = {
 # All of these differ from each other, and from all above.
 DIFFERENT = [
     None, True, False, 0, 1, 1.0, -0.0, 0.5, np.nan, np.inf, 10**400, 1j, "", "1", b"1", "None",
-    [], (), {}, set(), [1], (1,), [[1]], [1, 1], {1: 1}, {1}, {"1": 1}, ..., slice(1), range(1),
+    [], (), {}, set(), frozenset(), [1], (1,), [[1]], [1, 1], {1: 1}, {1}, {"1": 1}, {1: 2, 3: 4},
+    {3: 4, 1: 2}, OrderedDict({1: 2, 3: 4}), OrderedDict({3: 4, 1: 2}), frozenset({1}), ...,
+    slice(1), range(1),
     X, X.T, X[1:], X.astype("f4"), X.ravel(), X.astype(int), X > 0, X.astype(object),
     np.ma.array(X), np.zeros(0), np.zeros((0, 3)), np.zeros((3, 0)), np.array(1.0),
-    np.array(["a"]),
+    np.array([1.0]), np.array(["a"]), np.array(["a"], dtype="U9"),
+    # Times an array of float32, or of small integers, they make other types of it.
+    np.float64(1), np.float32(1), np.float64(0.5), np.int64(1), np.int8(1), np.True_,
     np.array([b"a"]), np.datetime64("2020"), np.datetime64("2020-01"), np.longdouble(1) / 3,
     np.array([np.longdouble(1)]), sp.csr_matrix(X), sp.csc_matrix(X), sp.csr_array(X),
     _frame(), _frame().rename(columns={"text": "texts"}), _frame().iloc[::-1],
     _frame().assign(number=[1.0, np.nan, 4.0]), _frame().assign(text=["a", None, "d"]),
     _frame().assign(kind=pd.Categorical(["u", "v", "u"], categories=["u", "v", "w"])),
     _frame().assign(kind=pd.Categorical(["u", "v", "u"], ordered=True)),
-    _frame()["number"], _frame()["number"].to_numpy(),
+    _frame()["number"], _frame()["number"].to_numpy(), _with_attrs(unit="m"), _with_attrs(unit="s"),
+    _unsorted(X),
     pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, None]}), pl.DataFrame({"b": [1, 2]}),
     pl.DataFrame({"a": ["1", "2"]}), pl.Series("a", [1, 2]),
     LogisticRegression(), LogisticRegression(C=2), LogisticRegression(tol=1e-3), Ridge(),
@@ -112,6 +183,13 @@ DIFFERENT = [
     np.exp, expit,
     StandardScaler().set_output(transform="pandas"),
     fitted(), fitted(C=2), FrozenEstimator(LogisticRegression()),
+    *(Cloned(model) for model in (LogisticRegression(C=3), Ridge())),
+    LogisticRegression().fit(X, X[:, 0] > 0), LogisticRegression().fit(X, X[:, 1] > 0),
+    against(Ridge()), against(Ridge().fit(X, X[:, 0])), against(Ridge().fit(X, X[:, 1])),
+    *(Cloned(FunctionTransformer(scaled(X * c))) for c in (1, 2)), scaled(X), scaled(X * 2),
+    Cloned(LogisticRegression(C=np.float64(1))), Cloned(LogisticRegression(C=1)),
+    Cloned(Doubled(C=1)), Cloned(Doubled(C=1.0)), Silent(1), Silent(2), Listed(1), Listed(2),
+    *([Making(i * c) for i in range(20)] for c in (1, 2)),
     get_scorer("accuracy"), get_scorer("f1"), get_scorer("neg_log_loss"),
     make_scorer(accuracy_score, normalize=False),
     make_scorer(accuracy_score, greater_is_better=False),
@@ -149,7 +227,7 @@ def test_every_estimator_of_scikit_learn_can_be_told():
             estimator = kind()
         except Exception:
             continue
-        assert digest(estimator) == digest(estimator), name
+        assert digest(Cloned(estimator)) == digest(Cloned(estimator)), name
 
 
 MODULE = """

@@ -12,6 +12,7 @@ from ..identity import Unidentified, digest
 
 FORMAT = 1
 _KEY = 16  # bytes
+_MUTE = "display", "print_changed_only", "skip_parameter_validation"  # settings that no score hears
 _NOISE = b"squares", b"seeds"  # end the contexts of the two numbers that tell the noise
 
 
@@ -106,6 +107,6 @@ def make_recall(cache, utilities):
 def _context(utility):
     """Digest of all that a score depends on but the coalition."""
     versions = [module.__version__ for module in (sklearn, np, scipy)]
-    settings = sklearn.get_config()["transform_output"]
+    settings = [(k, v) for k, v in sklearn.get_config().items() if k not in _MUTE]
     parts = {name: digest(part, f"The {name}") for name, part in utility.ingredients.items()}
     return digest((FORMAT, __version__, versions, settings, parts))

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, get_scorer
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from ..identity import Cloned
 from .base import Scored, Utility
 from .pairwise import check_pairs, is_pairwise, take_pairs
 from .repeats import random_states
@@ -113,6 +114,10 @@ class ModelUtility(Utility):
 
     def tier(self, length):
         return "refit"
+
+    @property
+    def ingredients(self):
+        return super().ingredients | {"estimator": Cloned(self.estimator)}
 
     def bind(self):
         """Fit on all rows, strictly: a broken estimator or scorer raises here, as it is.
@@ -362,9 +367,13 @@ def _own(X):
 
 
 def _read_only(array):
-    """Return a view that an estimator cannot write to, where there is one."""
+    """Return a view that an estimator cannot write to, where there is one.
+
+    Its rows lie one behind the other, as training rows do once they are cut: the last bits of
+    products depend on it, and the key of a score does not.
+    """
     if type(array) is not np.ndarray:
         return array
-    view = array.view()
+    view = np.ascontiguousarray(array).reshape(array.shape).view()
     view.flags.writeable = False
     return view

@@ -25,8 +25,7 @@ def identify(problem, plan, random_state):
     seed = random_state if isinstance(random_state, (int, np.integer)) else None
     rules = plan.rules
     versions = [__version__, *(module.__version__ for module in (sklearn, np, scipy))]
-    parts = getattr(problem, "ingredients", None) or vars(problem)
-    parts = parts | {
+    parts = problem.ingredients | {
         "semivalue": plan.semivalue,
         "strategy": plan.strategy,
         "sampler": rules.sampler,

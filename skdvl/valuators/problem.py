@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..caching import make_recall
 from ..engine import Game, run_rounds, settle, solve
+from ..identity import Cloned
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
@@ -65,6 +66,11 @@ class Problem:
     fit_params: dict
     score_params: dict
     repeats: Repeats | None
+
+    @property
+    def ingredients(self):
+        """All that values depend on, as a dict."""
+        return vars(self) | {"estimator": Cloned(self.estimator)}
 
     @property
     def n_players(self):
