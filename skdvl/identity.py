@@ -205,8 +205,11 @@ class _Walk:
             self.put("objects", repr(array.shape))
             self.tell_each(array.ravel().tolist(), place)
             return
-        if array.dtype.kind == "V":
-            raise Unidentified(place, "a structured array", "there may be anything in its gaps")
+        if array.dtype.names:  # field by field, since there may be anything in its gaps
+            self.put("fields", repr(array.shape), *array.dtype.names)
+            for name in array.dtype.names:
+                self._tell_array(array[name], f"{place}[{name!r}]")
+            return
         if array.dtype.char in "gG":  # some of its bytes are padding
             self.put("long", repr(array.shape))
             self.tell_each(map(repr, array.ravel()), place)

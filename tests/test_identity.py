@@ -114,6 +114,14 @@ def _with_attrs(**attrs):
     return frame
 
 
+def _fields(gap, values):
+    """Return an array with seven bytes in each record that say nothing."""
+    array = np.full(32, gap, dtype=np.uint8).view(np.dtype([("a", "i1"), ("b", "f8")], align=True))
+    for name in ("a", "b"):
+        array[name] = values.get(name, 1)
+    return array
+
+
 def _unsorted(X):
     """Return a sparse matrix whose products are added up from the last column to the first."""
     rows = sp.csr_matrix(X)
@@ -139,6 +147,7 @@ EQUAL = {
     "sets": [{"a", "b", "c"}, {"c", "b", "a"}],
     "sparse": [sp.csr_matrix(X), sp.csr_matrix(X.copy())],
     "learned": [Ridge().fit(X, X[:, 0]), Ridge().fit(X, X[:, 0])],
+    "fields": [_fields(0, {}), _fields(255, {})],
     "closures": [power(2), power(2)],
     "scorers": [get_scorer("f1"), make_scorer(f1_score, average="binary")],
     "generators": [np.random.default_rng(3), np.random.default_rng(3)],
@@ -163,7 +172,8 @@ DIFFERENT = [
     _frame().assign(kind=pd.Categorical(["u", "v", "u"], categories=["u", "v", "w"])),
     _frame().assign(kind=pd.Categorical(["u", "v", "u"], ordered=True)),
     _frame()["number"], _frame()["number"].to_numpy(), _with_attrs(unit="m"), _with_attrs(unit="s"),
-    _unsorted(X),
+    _unsorted(X), _fields(0, {"a": 7}), _fields(0, {"b": 7.0}), np.zeros(2, dtype=[("c", "i1")]),
+    np.zeros(2, dtype=[("a", "i1")]), np.zeros(2, "V8"), np.ones(2).view("V8"),
     pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, None]}), pl.DataFrame({"b": [1, 2]}),
     pl.DataFrame({"a": ["1", "2"]}), pl.Series("a", [1, 2]),
     LogisticRegression(), LogisticRegression(C=2), LogisticRegression(tol=1e-3), Ridge(),
@@ -323,8 +333,6 @@ def test_what_cannot_be_told_is_named():
         digest(endless)
     with pytest.raises(Unidentified, match="nothing pins its code"):
         digest(np.frompyfunc(power(2), 2, 1))
-    with pytest.raises(Unidentified, match="a structured array"):
-        digest(np.zeros(2, dtype=[("a", "i1"), ("b", "f8")]))
 
 
 def test_things_may_hold_themselves():
