@@ -53,6 +53,21 @@ def test_scores_are_kept_for_others(server):
         assert other.stats.errors == other.stats.timeouts == 0
 
 
+def test_parameters_are_looked_at_once_for_each_connection(server, monkeypatch):
+    looked, look = [], MemcachedCache._validate_params
+    monkeypatch.setattr(
+        MemcachedCache, "_validate_params", lambda self: (looked.append(1), look(self))
+    )
+    cache = patient(server)
+    cache.put_many(SCORES)
+    first = len(looked)
+    for _ in range(5):
+        assert cache.get_many(list(SCORES)) == SCORES
+    assert len(looked) == first > 0
+    cache.set_params(servers=[server.address], timeout=60.0).get_many(list(SCORES))
+    assert len(looked) > first
+
+
 def test_keys_live_on_several_servers(server):
     second = Server()
     try:

@@ -108,7 +108,7 @@ class MemcachedCache(Cache):
 
     def _by_place(self, keys):
         """Return pairs of a server's number and the keys that live there."""
-        if keys and vars(self).get("_owner") != os.getpid():
+        if keys and vars(self).get("_open") is None:  # mistakes are told, whatever else fails
             self._validate_params()
         shares = {}
         for key in keys:
