@@ -381,6 +381,7 @@ _PLAIN = {
     bytes: bytes,
     bytearray: bytes,
 }
+_OF_A_THING = {"ATTR", "METHOD"}  # instructions that look a name up in an object
 _Memoized = type(cache(len))
 _KEPT_BY_CLONE = ("_metadata_request", "_sklearn_output_config")
 
@@ -438,8 +439,12 @@ def _is_real(constraints):
 
 
 def _names(code):
-    """Names that some code, and the functions inside it, look up."""
-    names = set(code.co_names)
+    """Names that some code, and the functions inside it, look up; those of attributes are none."""
+    names = {
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opcode in dis.hasname and not _OF_A_THING.intersection(step.opname.split("_"))
+    }
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             names |= _names(inner)

@@ -318,6 +318,22 @@ def test_code_is_more_than_its_instructions():
     assert len({digest(kind) for kind in kinds}) == 4
 
 
+def test_attributes_are_not_taken_for_global_names():
+    def score(model, X, y):
+        return model.unrelated(X).related + related  # noqa: F821
+
+    def digests(**names):
+        score.__globals__.update(names)
+        try:
+            return digest(score)
+        finally:
+            for name in names:
+                del score.__globals__[name]
+
+    assert digests(unrelated=1, related=1) == digests(unrelated=threading.Lock(), related=1)
+    assert digests(unrelated=1, related=1) != digests(unrelated=1, related=2)
+
+
 def test_what_cannot_be_told_is_named():
     class Locked(LogisticRegression):
         lock = threading.Lock()
