@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -33,10 +34,12 @@ from skdvl.samplers import (
     ExhaustiveSampler,
     PairedSampler,
     PermutationSampler,
+    SizeOptimalSampler,
     StratifiedSampler,
 )
 from skdvl.semivalues import Banzhaf, BetaShapley
 from skdvl.stopping import MaxEvaluations, MaxRounds
+from skdvl.strategies import RegressionAdjusted
 from skdvl.testing import SmallGame, check_cache
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import ModelUtility, Utility
@@ -60,6 +63,7 @@ FITS = {
     "stratified": {"sampler": StratifiedSampler("harmonic")},
     "paired": {"semivalue": Banzhaf(), "sampler": PairedSampler()},
     "coalitions": {"semivalue": Banzhaf(), "sampler": CoalitionSampler()},
+    "regression": {"sampler": SizeOptimalSampler(), "strategy": RegressionAdjusted},
     "folds": {"cv": 3},
 }
 
@@ -87,25 +91,25 @@ def _same(a, b):
 # ---------------------------------------------------------------------- fits
 
 
-@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize(
+    ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2), ("loky", 3)]
+)
 @pytest.mark.parametrize("case", FITS)
-def test_off_cold_and_warm_give_the_same_bits(case, n_jobs, medium):
+def test_off_cold_and_warm_give_the_same_bits_everywhere(case, backend, n_jobs, medium):
     X, y, X_val, y_val, _ = medium
     where = {} if case == "folds" else {"X_val": X_val, "y_val": y_val}
-    cache = MemoryCache()
-    settings = {"stopping": MaxRounds(3), "random_state": 0, "n_jobs": n_jobs} | FITS[case]
-    off = skdvl.SemivalueValuator(GaussianNB(), kernel="refit", **settings).fit(X, y, **where)
-    cold = skdvl.SemivalueValuator(GaussianNB(), kernel="refit", cache=cache, **settings).fit(
-        X, y, **where
-    )
-    _same(off, cold)
-    cache.stats.clear()
-    _same(
-        off,
-        skdvl.SemivalueValuator(GaussianNB(), kernel="refit", cache=cache, **settings).fit(
-            X, y, **where
-        ),
-    )
+    settings = {"kernel": "refit", "stopping": MaxRounds(3), "random_state": 0} | FITS[case]
+
+    def fit(cache):
+        valuator = skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings)
+        return valuator.fit(X, y, **where)
+
+    alone, cache = fit(None), MemoryCache()
+    with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
+        _same(alone, fit(None))
+        _same(alone, fit(cache))
+        cache.stats.clear()
+        _same(alone, fit(cache))
     assert cache.stats.sets == 0 and cache.stats.hits > 0
 
 
