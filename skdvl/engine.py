@@ -2,7 +2,7 @@
 
 import math
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
 
@@ -75,7 +75,7 @@ def solve(games, run: Run):
             return None
         estimates.append(Estimate(values, np.zeros(len(values)), np.zeros(len(values), np.int64)))
     estimate = pool(games, estimates, len(run.values))
-    return replace(run, values=estimate.values, stderr=estimate.stderr, counts=estimate.counts)
+    return run.settled(estimate)
 
 
 def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
@@ -191,14 +191,22 @@ def pool(games, estimates, n_players):
     """Mean of each player's values over the games that it plays in."""
     if len(games) == 1 and len(games[0].players) == n_players:
         return estimates[0]
-    total, variance = np.zeros(n_players), np.zeros(n_players)
+    total, centre = np.zeros(n_players), np.zeros(n_players)
+    variance, doubt = np.zeros(n_players), np.zeros(n_players)
     known, counts = np.zeros(n_players, dtype=np.int64), np.zeros(n_players, dtype=np.int64)
     for game, estimate in zip(games, estimates, strict=True):
-        total[game.players] += np.nan_to_num(estimate.values)
-        variance[game.players] += estimate.stderr**2
+        values, square = np.nan_to_num(estimate.values), estimate.stderr**2
+        total[game.players] += values
+        centre[game.players] += values if estimate.centre is None else estimate.centre
+        variance[game.players] += square
+        if estimate.freedom is not None:
+            doubt[game.players] += square**2 / estimate.freedom
         known[game.players] += ~np.isnan(estimate.values)
         counts[game.players] += estimate.counts
     values = np.divide(total, known, out=np.full(n_players, np.nan), where=known > 0)
     stderr = np.sqrt(variance) / np.maximum(known, 1)
     stderr[known == 0] = np.inf
-    return Estimate(values, stderr, counts)
+    centre = np.where(known > 0, centre / np.maximum(known, 1), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):  # Welch and Satterthwaite
+        freedom = np.where(doubt > 0, variance**2 / doubt, np.inf)
+    return Estimate(values, stderr, counts, centre, np.nan_to_num(freedom, nan=1.0))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .checkpoint import read_arrays, write_arrays
 
-_ARRAYS = ("values", "stderr", "counts", "plays", "recent")
+_ARRAYS = ("values", "stderr", "counts", "centre", "freedom", "plays", "recent")
 _WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
 _BEGUN = ("scores", "noise", "counters")
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
@@ -27,6 +27,8 @@ class Run:
     values, stderr, counts : ndarray of shape (n_players,)
         Estimates, their standard errors (inf where unknown, 0 where exact) and the number of
         scores behind each. A player that no draw has met yet has the value NaN.
+    centre, freedom : ndarray of shape (n_players,)
+        What the standard errors are of, and their degrees of freedom.
     n_rounds, n_evaluations, n_failed : int
         Rounds, scored coalitions, and scored coalitions that could not be fitted.
     elapsed : float
@@ -54,6 +56,8 @@ class Run:
     stderr: np.ndarray
     counts: np.ndarray
     plays: np.ndarray
+    centre: np.ndarray | None = None
+    freedom: np.ndarray | None = None
     seed: int = 0
     n_rounds: int = 0
     n_evaluations: int = 0
@@ -75,6 +79,8 @@ class Run:
             values=np.full(n_players, np.nan),
             stderr=np.full(n_players, np.inf),
             counts=np.zeros(n_players, dtype=np.int64),
+            centre=np.full(n_players, np.nan),
+            freedom=np.full(n_players, np.inf),
             seed=seed,
             window=max(window, _WINDOW),
             recent=np.empty((0, n_players)),
@@ -114,7 +120,15 @@ class Run:
 
     def settled(self, estimate):
         """Return the run with values that are its last ones, and leave no trace if it goes on."""
-        return replace(self, values=estimate.values, stderr=estimate.stderr, counts=estimate.counts)
+        centre, freedom = estimate.centre, estimate.freedom
+        return replace(
+            self,
+            values=estimate.values,
+            stderr=estimate.stderr,
+            counts=estimate.counts,
+            centre=estimate.values if centre is None else centre,
+            freedom=np.full(len(estimate.values), np.inf) if freedom is None else freedom,
+        )
 
     def reopened(self, *, window=1, store_history=False):
         """Return the same run, ready to go on under other rules."""

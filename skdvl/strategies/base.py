@@ -21,11 +21,17 @@ class Estimate(NamedTuple):
         Standard errors of the values; inf where unknown, 0 where exact.
     counts : ndarray of int
         Number of scores or marginals behind each value.
+    centre : ndarray of float or None, default=None
+        Estimates without bias, which the standard errors are of; None if that is the values.
+    freedom : ndarray of float or None, default=None
+        Degrees of freedom of the standard errors; None if there are many.
     """
 
     values: np.ndarray
     stderr: np.ndarray
     counts: np.ndarray
+    centre: np.ndarray | None = None
+    freedom: np.ndarray | None = None
 
 
 class EvaluationStrategy(ABC):

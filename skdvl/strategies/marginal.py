@@ -77,7 +77,8 @@ class MarginalMean(EvaluationStrategy):
         elif count.max() > 1 and counts.sum() >= self.enough and self._covered(tally["seen"]):
             variance = self._variance(tally["m2"][many], count[many])
             stderr[many] = np.sqrt(variance / count[many])
-        return Estimate(values, stderr, counts)
+        freedom = np.maximum(count - 1, 0) + self.borrowed
+        return Estimate(values, stderr, counts, freedom=freedom)
 
     def _variance(self, m2, count):
         """Variance of each player's observations, moderated by that of all players.

@@ -10,7 +10,8 @@ from .base import Estimate, EvaluationStrategy, importance
 from .surrogate import Moments, Sample, Surrogate, fit
 
 _FOLDS = 5
-_GROWTH = 1.25  # of the number of rounds, between two estimates
+_GROWTH = 1.25, 2.0  # of the number of rounds, between two estimates, with few players and many
+_FEW = 300
 _TWO_SLOPES = 3000  # players, at most; with more, effects do not change with the size
 _MOST_PLAYERS = 10_000  # with effects of their own: their moments are n x n numbers
 _LEVERAGE = 0.95  # at most
@@ -26,9 +27,9 @@ class RegressionAdjusted(EvaluationStrategy):
     them.
 
     A run keeps its coalitions, n bits for each. An estimate takes O(m n^2 + n^3) time for m
-    coalitions, so it is made whenever there are a quarter more rounds, and at the end. Above
-    3000 players effects do not depend on the size, and above 10 000 there are none but that of
-    the size.
+    coalitions, so it is made whenever there are a quarter more rounds (twice as many, above 300
+    players), and at the end. Above 3000 players effects do not depend on the size, and above
+    10 000 there are none but that of the size.
 
     It works best on coalitions of `SizeOptimalSampler` for the same semivalue: for `Shapley` with
     ``tilt=0.35, enumerate_border="auto"``, for `BetaShapley(4, 1)` with ``tilt=0.2``, for
@@ -111,7 +112,8 @@ class RegressionAdjusted(EvaluationStrategy):
         return Walks(self.border, np.empty((len(self.border), 0), dtype=np.intp), self.group)
 
     def is_due(self, n_rounds):
-        return n_rounds < 4 or int(log(n_rounds, _GROWTH)) > int(log(n_rounds - 1, _GROWTH))
+        growth = _GROWTH[self.n > _FEW]
+        return n_rounds < 4 or int(log(n_rounds, growth)) > int(log(n_rounds - 1, growth))
 
     def empty(self):
         return {
@@ -143,8 +145,10 @@ class RegressionAdjusted(EvaluationStrategy):
         border = self.border, np.count_nonzero(self.border, axis=1), tally["border"] - origin
         if self.enumerated.all():
             return Estimate(self._of_border(*border), np.zeros(self.n), counts)
-        values, stderr = self._values(self._sample(tally, origin), border, count)
-        return Estimate(values, stderr, counts)
+        sample = self._sample(tally, origin)
+        values, stderr, centre = self._values(sample, border, count)
+        freedom = np.full(self.n, max(sample.n_observations - 1.0, 1.0))
+        return Estimate(values, stderr, counts, centre, freedom)
 
     def _sample(self, tally, origin):
         sizes = tally["sizes"]
@@ -168,10 +172,11 @@ class RegressionAdjusted(EvaluationStrategy):
         factor = 1.0 if is_over else self._factor(sample, left[:, 1:], exact[1:])
         mean = correction.mean()
         values = self.surrogate.values(beta, gamma, np.empty((self.n, 0)))
+        centre = values + correction
         values += mean + factor * (correction - mean)
         if self.limit is not None:  # an enumeration that is not over is no random sample
-            return values, np.full(self.n, 0.0 if is_over else np.inf)
-        return values, self._stderr(sample, left[:, 0], total, penalty)
+            return values, np.full(self.n, 0.0 if is_over else np.inf), centre
+        return values, self._stderr(sample, left[:, 0], total, penalty), centre
 
     def _left_over(self, sample, border, fits):
         """Return what each fit leaves over of the scores, of both kinds of coalitions."""

@@ -77,7 +77,8 @@ class SampleReuse(EvaluationStrategy):
             stderr[known] = np.where(enough, np.sqrt(np.maximum(variance, 0)), np.inf)
         if self.limit is not None:
             stderr[known & (counts >= self.limit)] = 0.0
-        return Estimate(values, stderr, counts)
+        few = np.minimum(tally["inside"][0], tally["outside"][0])
+        return Estimate(values, stderr, counts, freedom=np.maximum(few - 1, 1))
 
 
 def _centred(tally, scores):

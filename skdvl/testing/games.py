@@ -66,5 +66,7 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     rules = Rules(sampler, MaxRounds(n_rounds))
     games = [Game(utility, made, np.arange(n))]
     begun, recall = Run.begin([made.empty()], n, seed), make_recall(cache, [utility])
-    *_, run = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
+    run = begun
+    for run in run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs):
+        pass  # keeping all of them would take much memory
     return settle(games, run)

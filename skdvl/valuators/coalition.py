@@ -3,9 +3,11 @@
 import inspect
 import warnings
 from abc import abstractmethod
+from numbers import Real
 
 import numpy as np
 import sklearn
+from scipy import stats
 from sklearn.base import MetaEstimatorMixin, is_classifier, is_regressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring, get_scorer
@@ -16,7 +18,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import check_memory
+from sklearn.utils.validation import check_is_fitted, check_memory
 
 from ..caching import open_cache
 from ..callbacks import RoundCallbacks, with_callbacks
@@ -198,6 +200,56 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self._publish(None, None, run, info, None, np.arange(n), None)
         return self
 
+    def confidence_interval(self, level=0.95):
+        """Intervals around the values, each of which holds the exact value with some probability.
+
+        They are those of Student's t, of `stderr_`, and say what that says: how far a value may
+        be from the exact one on these validation rows. They are centred on an estimate without
+        bias, which `values_` may differ from if the strategy shrinks it, as `RegressionAdjusted`
+        does. Each is by itself; of many rows, a few are outside.
+
+        Parameters
+        ----------
+        level : float in (0, 1), default=0.95
+
+        Returns
+        -------
+        interval : ndarray of shape (n_samples, 2)
+            Lower and upper ends; infinite where the error is unknown.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If walks were truncated: the bias is then larger than the error, and unknown.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from skdvl import BanzhafValuator
+        >>> X, y = load_iris(return_X_y=True)
+        >>> valuator = BanzhafValuator(GaussianNB(), random_state=0).fit(X, y)
+        >>> lower, upper = valuator.confidence_interval(0.9).T
+        >>> bool((lower <= valuator.values_).all() and (valuator.values_ <= upper).all())
+        True
+        """
+        check_is_fitted(self, "values_")
+        if not (isinstance(level, Real) and 0 < level < 1):
+            raise ValueError(
+                f"level must be a number between 0 and 1, such as 0.95; got {level!r}."
+            )
+        if self._middle is None:
+            raise ValueError(
+                "There are no intervals where walks are truncated: the standard errors leave out "
+                "the bias. Set truncation=None, or use ShapleyValuator."
+            )
+        centre, freedom = self._middle
+        reach = self.stderr_ * stats.t.ppf((1 + level) / 2, freedom)
+        reach[np.isnan(centre)] = np.inf
+        return np.nan_to_num(centre)[:, None] + np.outer(reach, [-1.0, 1.0])
+
     # ------------------------------------------------------------------ before the rounds
 
     def _pose(self, X, y, X_val, y_val, groups, params):
@@ -347,6 +399,9 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.values_ = (run.values / size)[player_of_row]
         self.stderr_ = (run.stderr / size)[player_of_row]
         self.counts_ = run.counts[player_of_row]
+        self._middle = None
+        if self._make_truncation() is None:
+            self._middle = (run.centre / size)[player_of_row], run.freedom[player_of_row]
         for name in _SOMETIMES:
             vars(self).pop(name, None)
         if model is not None:
