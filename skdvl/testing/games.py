@@ -1,5 +1,7 @@
 """A small game, its values by definition, and its values by given parts."""
 
+from collections import deque
+
 import numpy as np
 from scipy.special import comb
 
@@ -66,7 +68,5 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     rules = Rules(sampler, MaxRounds(n_rounds))
     games = [Game(utility, made, np.arange(n))]
     begun, recall = Run.begin([made.empty()], n, seed), make_recall(cache, [utility])
-    run = begun
-    for run in run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs):
-        pass  # keeping all of them would take much memory
-    return settle(games, run)
+    runs = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
+    return settle(games, deque(runs, maxlen=1).pop())  # all of them would fill the memory
