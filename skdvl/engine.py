@@ -169,6 +169,11 @@ def settle(games, run: Run):
     """Return a run with values of all its rounds, the last of which may have had no estimate."""
     if run.n_rounds == 0 or _is_due(games, run):
         return run
+    return revalue(games, run)
+
+
+def revalue(games, run: Run):
+    """Return a run with the values that the strategies of some games read off its tallies."""
     return run.settled(_estimate(games, run))
 
 

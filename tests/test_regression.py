@@ -1,5 +1,7 @@
 """The regression-adjusted strategy: its model in closed form, its values beside enumeration."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from skdvl.samplers import (
 )
 from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
-from skdvl.strategies.surrogate import Surrogate
+from skdvl.strategies.surrogate import Moments, Sample, Surrogate
 from skdvl.testing import enumerate_values, play
 from skdvl.utilities import Utility
 
@@ -173,6 +175,53 @@ def test_an_offset_of_the_score_costs_no_digits():
             for game in (Learner(12), Shifted(12))]  # fmt: skip
     np.testing.assert_allclose(runs[0].values, runs[1].values, atol=1e-7)
     np.testing.assert_allclose(runs[0].stderr, runs[1].stderr, rtol=1e-3)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_single_precision_and_small_pieces_change_little(paired, monkeypatch):
+    """With many players, moments are taken in single precision, of a few coalitions at a time."""
+    sampler = SizeOptimalSampler(paired=paired)
+    fine = play(Learner(14), sampler, Shapley(), 2, strategy=RegressionAdjusted)
+    monkeypatch.setattr("skdvl.strategies.surrogate._FINE", 0)
+    monkeypatch.setattr("skdvl.strategies.surrogate._ENTRIES", 14 * 32)
+    coarse = play(Learner(14), sampler, Shapley(), 2, strategy=RegressionAdjusted)
+    np.testing.assert_allclose(coarse.values, fine.values, atol=1e-4 * fine.values.std())
+    np.testing.assert_allclose(coarse.stderr, fine.stderr, rtol=1e-3)
+    assert (coarse.values != fine.values).any()
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_moments_are_those_of_the_features(paired):
+    """Beside the same sums of what each observation says, written out."""
+    n, rng = 7, np.random.default_rng(0)
+    surrogate = Surrogate(Shapley().size_pmf(n), 2)
+    masks = rng.random((30, n)) < 0.4
+    if paired:
+        masks[1::2] = ~masks[::2]
+    sizes = np.count_nonzero(masks, axis=1)
+    weights = np.repeat(rng.random(15), 2) if paired else rng.random(30)
+    packed, controls = np.packbits(masks, axis=1), rng.standard_normal((30, 2))
+    sample = Sample(packed, sizes, rng.random(30), controls, weights, paired)
+    predicted = [
+        surrogate.predict(masks * 1.0, sizes, controls, [(b, np.zeros(9))])[:, 0]
+        for b in np.eye(14)
+    ]
+    f, w = sample.difference(np.array(predicted).T), sample.of_each(weights)
+    curves = [
+        surrogate.predict(masks * 1.0, sizes, controls, [(np.zeros(14), g)])[:, 0]
+        for g in np.eye(9)
+    ]
+    u, y = sample.difference(np.array(curves).T), sample.difference(sample.scores)
+    folds = surrogate.moments(sample, 4)
+    total = reduce(Moments.plus, folds)
+    np.testing.assert_allclose(total.ff, (f * w[:, None]).T @ f, atol=1e-12)
+    np.testing.assert_allclose(total.fu, (f * w[:, None]).T @ u, atol=1e-12)
+    np.testing.assert_allclose(total.uu, (u * w[:, None]).T @ u, atol=1e-12)
+    np.testing.assert_allclose(total.fy, f.T @ (w * y), atol=1e-12)
+    np.testing.assert_allclose(total.uy, u.T @ (w * y), atol=1e-12)
+    assert total.yy == pytest.approx(w @ y**2) and total.count == len(y)
+    first, own = folds[1], slice(1, None, 4)
+    np.testing.assert_allclose(first.ff, (f[own] * w[own, None]).T @ f[own], atol=1e-12)
 
 
 def test_the_last_values_do_not_depend_on_when_estimates_were_made(monkeypatch):

@@ -51,6 +51,8 @@ class EvaluationStrategy(ABC):
     ----------
     accepts : {"marginals", "coalitions"}
         What the sampler must draw.
+    keeps_scores : bool
+        Whether a tally is the same for every semivalue, so that others can be read off it.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class EvaluationStrategy(ABC):
     """
 
     accepts = "marginals"
+    keeps_scores = False
 
     def __init__(self, semivalue, sampler, n):
         if sampler.draws != self.accepts:

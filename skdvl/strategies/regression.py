@@ -61,6 +61,7 @@ class RegressionAdjusted(EvaluationStrategy):
     """
 
     accepts = "coalitions"
+    keeps_scores = True
 
     def __init__(self, semivalue, sampler, n):
         self.group = sampler._draw(0, 0, min(n, 4)).group

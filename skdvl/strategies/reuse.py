@@ -118,6 +118,7 @@ class PerSizeReuse(EvaluationStrategy):
     """
 
     accepts = "coalitions"
+    keeps_scores = True
     _most_players = 2000
 
     def __init__(self, semivalue, sampler, n):

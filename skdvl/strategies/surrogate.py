@@ -9,7 +9,7 @@ It is fitted by ridge regression on the effects alone. Its error does no harm: w
 adds an estimate of what it leaves over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
@@ -17,7 +17,8 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 _PENALTIES = np.geomspace(1e-4, 1e4, 25)  # tried, in units of the mean eigenvalue
 _NEGLIGIBLE = 1e-10  # share of the largest eigenvalue that is taken for zero
 _LEVERAGES = 2048  # observations, at most, of which it is computed
-_ROWS = 2**20  # entries of a matrix of coalitions that are worked on at once
+_ENTRIES = 2**22  # of a matrix of coalitions that is worked on at once
+_FINE = 300  # players, at most, of whom moments are taken in double precision
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Sample:
     weights : ndarray of shape (m,)
         Of each coalition in the regression.
     paired : bool
-        Whether coalitions 2j and 2j + 1 are one observation, of which the difference counts.
+        Whether coalitions 2j and 2j + 1 are one observation, of which the difference counts. The
+        second one is the complement of the first.
     """
 
     masks: np.ndarray
@@ -49,12 +51,24 @@ class Sample:
         """Number of independent observations."""
         return len(self.sizes) // (2 if self.paired else 1)
 
-    def stretches(self, n_players):
-        """Yield (slice, coalitions as floats), as many at once as memory allows; whole pairs."""
-        step = max(2, _ROWS // n_players // 2 * 2)
+    def take(self, observations):
+        """Return a sample of some of the observations."""
+        rows = observations
+        if self.paired:
+            rows = (2 * observations[:, None] + [0, 1]).ravel()
+        names = "masks", "sizes", "scores", "controls", "weights"
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def stretches(self, n_players, dtype=float):
+        """Yield (slice, coalitions as numbers), as many at once as memory allows; whole pairs."""
+        step = max(2, _ENTRIES // n_players // 2 * 2)
         for first in range(0, len(self.sizes), step):
             part = slice(first, min(first + step, len(self.sizes)))
-            yield part, np.unpackbits(self.masks[part], axis=1, count=n_players).astype(float)
+            yield part, np.unpackbits(self.masks[part], axis=1, count=n_players).astype(dtype)
+
+    def of_each(self, array):
+        """Return the entry of each observation; of a pair, that of its first coalition."""
+        return array[:: 2 if self.paired else 1]
 
     def difference(self, array):
         """Return what counts of an array with a line for each coalition."""
@@ -80,14 +94,33 @@ class Moments:
         arrays = (np.zeros(shape) for shape in ((f, f), (f, u), (u, u), f, u))
         return cls(*arrays, 0.0, 0)
 
-    def add(self, f, u, y):
-        """Add observations, each a line."""
-        self.ff += f.T @ f
-        self.fu += f.T @ u
-        self.uu += u.T @ u
-        self.fy += f.T @ y
-        self.uy += u.T @ y
-        self.yy += y @ y
+    def add(self, z, s, u, y, weights):
+        """Add observations, each a line.
+
+        Parameters
+        ----------
+        z : ndarray of shape (m, n)
+        s : ndarray of shape (n_slopes, m)
+            Positive. The effect of player i on line t is ``s[j, t] * z[t, i]``.
+        u : ndarray of shape (m, n_curves)
+        y, weights : ndarray of shape (m,)
+        """
+        n = z.shape[1]
+        for j, slope in enumerate(s):
+            own = slice(j * n, (j + 1) * n)
+            for i, other in enumerate(s[: j + 1]):
+                x = z * np.sqrt(weights * slope * other).astype(z.dtype)[:, None]
+                block = x.T @ x  # half of the products that two different factors would take
+                self.ff[own, i * n : (i + 1) * n] += block
+                if i < j:
+                    self.ff[i * n : (i + 1) * n, own] += block
+            told = np.concatenate([u, y[:, None]], axis=1) * (weights * slope)[:, None]
+            told = z.T @ told.astype(z.dtype)
+            self.fu[own] += told[:, :-1]
+            self.fy[own] += told[:, -1]
+        self.uu += (u * weights[:, None]).T @ u
+        self.uy += u.T @ (weights * y)
+        self.yy += weights @ y**2
         self.count += len(y)
 
     def plus(self, other, sign=1):
@@ -147,25 +180,27 @@ class Surrogate:
 
     def moments(self, sample, n_folds):
         """Return the moments of each of some folds; observation i belongs to fold i % n_folds."""
-        n_controls = sample.controls.shape[1]
-        shape = self.n_slopes * self.n, self.n_curves + n_controls
-        folds, seen = [Moments.none(*shape) for _ in range(n_folds)], 0
-        for part, masks in sample.stretches(self.n):
-            f, u = self._features(masks, sample.sizes[part], sample.controls[part])
-            root = np.sqrt(sample.weights[part][:: 2 if sample.paired else 1])
-            f, u = (sample.difference(array) * root[:, None] for array in (f, u))
-            y = sample.difference(sample.scores[part]) * root
-            for j, fold in enumerate(folds):
-                own = slice((j - seen) % n_folds, None, n_folds)
-                fold.add(f[own], u[own], y[own])
-            seen += len(y)
-        return folds
+        numbers = np.arange(sample.n_observations)
+        return [self._moments(sample.take(numbers[j::n_folds])) for j in range(n_folds)]
 
-    def _features(self, masks, sizes, controls):
-        centred = masks - (sizes / self.n)[:, None]
-        f = self._slopes[:, sizes].T[:, :, None] * centred[:, None, :]
-        f = f.reshape(len(masks), self.n_slopes * self.n)
-        return f, np.concatenate([self._curves[sizes], controls], axis=1)
+    def _moments(self, sample):
+        n_controls = sample.controls.shape[1]
+        moments = Moments.none(self.n_slopes * self.n, self.n_curves + n_controls)
+        dtype = np.float64 if self.n <= _FINE else np.float32
+        for part, masks in sample.stretches(self.n, dtype):
+            z, s, u = self._features(sample, part, masks)
+            y, weights = sample.difference(sample.scores[part]), sample.weights[part]
+            moments.add(z, s, u, y, sample.of_each(weights))
+        return moments
+
+    def _features(self, sample, part, masks):
+        """Return effects, as factors z and s, and curves and controls of some observations."""
+        sizes = sample.sizes[part]
+        z, slopes = sample.of_each(masks), self._slopes[:, sizes]
+        z = z - (sample.of_each(sizes) / self.n).astype(z.dtype)[:, None]
+        s = slopes[:, ::2] + slopes[:, 1::2] if sample.paired else slopes  # z of a mate is -z
+        u = np.concatenate([self._curves[sizes], sample.controls[part]], axis=1)
+        return z, s, sample.difference(u)
 
     def predict(self, masks, sizes, controls, fits):
         """Return what each of some fits, pairs (beta, gamma), predicts, of shape (m, fits)."""
@@ -206,13 +241,14 @@ class Surrogate:
 
         Where there are many, it is interpolated between observations of similar sizes.
         """
-        order = np.argsort(sample.sizes[:: 2 if sample.paired else 1], kind="stable")
+        order = np.argsort(sample.of_each(sample.sizes), kind="stable")
         asked = order[np.linspace(0, len(order) - 1, min(len(order), _LEVERAGES)).astype(np.intp)]
-        rows = (2 * asked[:, None] + [0, 1]).ravel() if sample.paired else asked
-        masks = np.unpackbits(sample.masks[rows], axis=1, count=self.n).astype(float)
-        features = self._features(masks, sample.sizes[rows], sample.controls[rows])
-        z = np.concatenate([sample.difference(array) for array in features], axis=1)
-        z *= np.sqrt(sample.weights[rows][:: 2 if sample.paired else 1])[:, None]
+        some = sample.take(asked)
+        masks = np.unpackbits(some.masks, axis=1, count=self.n).astype(float)
+        z, s, u = self._features(some, slice(None), masks)
+        effects = (s.T[:, :, None] * z[:, None, :]).reshape(len(z), s.shape[0] * self.n)
+        z = np.concatenate([effects, u], axis=1)
+        z *= np.sqrt(some.of_each(some.weights))[:, None]
         n_effects = len(moments.fy)
         total = np.block([[moments.ff, moments.fu], [moments.fu.T, moments.uu]])
         ridge = np.full(len(total), 1e-8 * np.trace(total) / len(total))

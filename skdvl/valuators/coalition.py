@@ -371,6 +371,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         finally:  # an interrupted fit can go on too
             self._continues = (fingerprint, keeper.last) if self.warm_start else None
         keeper.save(run)  # where it was recalled
+        self._scored = (plan, players, run) if plan.strategy.keeps_scores else None
         rounds.end_fit()
         return model, run, info
 
@@ -395,15 +396,10 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     def _publish(self, model, task, run, info, names, player_of_row, index):
         """Set the fitted attributes, all of them at the end, and then say what went wrong."""
         size = np.bincount(player_of_row)
-        self._row_index = index
-        self.values_ = (run.values / size)[player_of_row]
-        self.stderr_ = (run.stderr / size)[player_of_row]
-        self.counts_ = run.counts[player_of_row]
-        self._middle = None
-        if self._make_truncation() is None:
-            self._middle = (run.centre / size)[player_of_row], run.freedom[player_of_row]
+        self._row_index, self._player_of_row = index, player_of_row
         for name in _SOMETIMES:
             vars(self).pop(name, None)
+        self._set_values(run, names)
         if model is not None:
             self.estimator_, self.task_ = model, task
         else:
@@ -411,7 +407,6 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             vars(self).pop("feature_names_in_", None)
         if names is not None:
             self.groups_, self._row_groups = names, names[player_of_row]
-            self.group_values_, self.group_stderr_ = run.values.copy(), run.stderr.copy()
         if run.history is not None:
             self.history_ = (np.reshape(run.history, (-1, len(size))) / size)[:, player_of_row]
         self.n_rounds_, self.n_evaluations_ = run.n_rounds, run.n_evaluations
@@ -434,6 +429,19 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
                 UserWarning,
                 stacklevel=3,
             )
+
+    def _set_values(self, run, names):
+        """Set what a run says of each row: its share of what it says of the row's player."""
+        size = np.bincount(self._player_of_row)
+        self.values_, self.stderr_, centre = (
+            (array / size)[self._player_of_row] for array in (run.values, run.stderr, run.centre)
+        )
+        self.counts_ = run.counts[self._player_of_row]
+        self._middle = None
+        if self._make_truncation() is None:
+            self._middle = centre, run.freedom[self._player_of_row]
+        if names is not None:
+            self.group_values_, self.group_stderr_ = run.values.copy(), run.stderr.copy()
 
 
 def _play(identity, parts):

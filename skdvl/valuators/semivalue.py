@@ -1,9 +1,12 @@
 """Shapley, Banzhaf and their kin: a semivalue, and the sampler that suits it."""
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
+from ..engine import Game, revalue
 from ..samplers import (
     CoalitionSampler,
     DeltaShapleySampler,
@@ -32,6 +35,81 @@ class _Valuator(CoalitionValuator):
         if isinstance(semivalue, LeaveOneOut):
             return LeaveOneOutSampler()
         return PermutationSampler()
+
+    def revalue(self, semivalue):
+        """Values of another semivalue, from the coalitions that were scored already.
+
+        Nothing is trained and nothing is drawn. The sampler draws the sizes that suit its own
+        semivalue best; where another one needs others, standard errors tell.
+
+        Parameters
+        ----------
+        semivalue : Semivalue
+
+        Returns
+        -------
+        valuator : SemivalueValuator
+            Fitted, with the parameters and attributes of this one but for the values.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the strategy does not keep scores: `PerSizeReuse` and `RegressionAdjusted` do.
+            Or if the sampler has never drawn a size that the semivalue needs.
+
+        References
+        ----------
+        Li & Yu (2024), "One sample fits all: approximating all probabilistic values
+        simultaneously and efficiently", arXiv:2410.23808.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from skdvl import ShapleyValuator
+        >>> from skdvl.samplers import SizeOptimalSampler
+        >>> from skdvl.semivalues import Banzhaf
+        >>> from skdvl.stopping import MaxEvaluations
+        >>> from skdvl.strategies import RegressionAdjusted
+        >>> X, y = load_iris(return_X_y=True)
+        >>> shapley = ShapleyValuator(
+        ...     GaussianNB(),
+        ...     sampler=SizeOptimalSampler(),
+        ...     strategy=RegressionAdjusted,
+        ...     stopping=MaxEvaluations(1000),
+        ...     random_state=0,
+        ... )
+        >>> banzhaf = shapley.fit(X, y).revalue(Banzhaf())
+        >>> banzhaf.values_.shape
+        (150,)
+        """
+        check_is_fitted(self, "values_")
+        if not isinstance(semivalue, Semivalue):
+            raise ValueError(
+                f"revalue takes a semivalue, such as Banzhaf() of skdvl.semivalues; got "
+                f"{semivalue!r}."
+            )
+        semivalue._validate_params()
+        if self._scored is None:
+            raise ValueError(
+                "The scores of coalitions are gone: only PerSizeReuse and RegressionAdjusted keep "
+                "them. Set strategy to one of these, with a sampler of coalitions; or set cache, "
+                "and fit a valuator with the other semivalue and the same sampler."
+            )
+        plan, players, run = self._scored
+        plan = replace(plan, semivalue=semivalue)
+        strategies = plan.strategies(players)
+        games = [Game(None, *parts) for parts in zip(strategies, players, strict=True)]
+        names = set(SemivalueValuator().get_params(deep=False)) - {"semivalue"}
+        given = {name: getattr(self, name) for name in names}
+        valuator = SemivalueValuator(semivalue=semivalue, **given)
+        fitted = vars(self).keys() - self.get_params(deep=False).keys() - {"history_"}
+        vars(valuator).update({name: getattr(self, name) for name in fitted})
+        valuator._scored = plan, players, revalue(games, run)
+        valuator._set_values(valuator._scored[-1], getattr(self, "groups_", None))
+        return valuator
 
 
 class SemivalueValuator(_Valuator):
