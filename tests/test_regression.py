@@ -158,6 +158,20 @@ def test_few_players_are_enumerated_by_their_border(n, semivalue):
     assert sorted(np.count_nonzero(whole.border, axis=1)) == [0] + [1] * 4 + [3] * 4 + [4]
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_with_many_players_effects_are_left_out(paired, monkeypatch):
+    """As if 14 players were more than 3000, or 10 000: less is explained, and nothing is wrong."""
+    monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+    sampler, errors = SizeOptimalSampler(paired=paired, enumerate_border=True), []
+    for name in (None, "_TWO_SLOPES", "_MOST_PLAYERS"):
+        if name is not None:
+            monkeypatch.setattr(f"skdvl.strategies.regression.{name}", 10)
+        off, told = _errors(Learner(14), sampler, Shapley(), RegressionAdjusted, 2, 15)
+        errors.append((off**2).mean())
+        assert 0.8 < np.sqrt((off**2).mean() / (told**2).mean()) < 1.25
+    assert errors[0] < errors[1] < errors[2]
+
+
 def test_an_enumeration_ends_with_exact_values():
     game = Learner(11)
     for n_rounds, is_over in ((1, False), (100, True)):

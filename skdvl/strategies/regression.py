@@ -104,10 +104,13 @@ class RegressionAdjusted(EvaluationStrategy):
     @cached_property
     def border(self):
         """The coalitions that are enumerated, as a boolean matrix."""
-        one = np.eye(self.n, dtype=bool)
-        parts = {0: one[:1] & False, 1: one, self.n - 1: ~one, self.n: one[:1] | True}
-        kept = [masks for size, masks in sorted(parts.items()) if self.enumerated[size]]
-        return np.unique(np.concatenate(kept), axis=0)
+        n, parts = self.n, []
+        for size in np.flatnonzero(self.enumerated):
+            if size in (0, n):
+                parts.append(np.full((1, n), size == n))
+            else:
+                parts.append(np.eye(n, dtype=bool) if size == 1 else ~np.eye(n, dtype=bool))
+        return np.concatenate(parts)
 
     def prelude(self):
         return Walks(self.border, np.empty((len(self.border), 0), dtype=np.intp), self.group)
