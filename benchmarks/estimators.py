@@ -26,7 +26,7 @@ from skdvl.utilities import ModelUtility, make_utility
 from skdvl.workers import pinned_threads
 
 N, N_VAL, REPEATS = 100, 300, 8
-ROUNDS = {"2n": 1, "10n": 4, "50n": 20}  # of 256 evaluations
+ROUNDS = {"3n": 1, "10n": 4, "50n": 20}  # of 256 evaluations, and the border
 REFERENCE = 400  # rounds
 TILTS = {Shapley(): 0.35, Banzhaf(): 0.0, BetaShapley(4, 1): 0.2, BetaShapley(16, 1): 0.1}
 
