@@ -9,6 +9,8 @@ lines are geometric means over the games.
 
 import sys
 import warnings
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
@@ -18,7 +20,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import scale
 from sklearn.tree import DecisionTreeClassifier
 
-from skdvl.samplers import CoalitionSampler, PermutationSampler, SizeOptimalSampler
+from skdvl.samplers import CoalitionSampler, PermutationSampler, Round, SizeOptimalSampler
 from skdvl.semivalues import Banzhaf, BetaShapley, Shapley
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
 from skdvl.testing import play
@@ -87,10 +89,27 @@ def errors(utility, semivalue, reference, n_rounds):
     return told, z
 
 
+def cost(n=1000, n_rounds=100):
+    """Print how long one estimate takes from a round of n coalitions, many times."""
+    sampler = SizeOptimalSampler(tilt=0.35, enumerate_border="auto")
+    strategy, rng = RegressionAdjusted(Shapley(), sampler, n), np.random.default_rng(0)
+    tally = strategy.empty()
+    for t in range(n_rounds):
+        walks = sampler.draw(Round(t, n, rng))
+        walks = walks.after(strategy.prelude()) if t == 0 else walks
+        strategy.fold(tally, walks, np.log1p(walks.sizes) + rng.standard_normal((len(walks), 1)))
+    began = perf_counter()
+    strategy.estimate(tally)
+    seconds, kilobytes = perf_counter() - began, getrusage(RUSAGE_SELF).ru_maxrss
+    count = len(tally["scores"]) + len(tally["border"])
+    print(f"{count} evaluations of {n} players: {seconds:.1f} s, {kilobytes / 1e6:.2f} GB in all")
+
+
 def main():
     warnings.simplefilter("ignore")
     gains = {}
     with pinned_threads():
+        cost()
         for name, utility in games():
             for semivalue in TILTS:
                 sampler, strategy = designs(semivalue)["regression"]

@@ -147,6 +147,27 @@ def test_where_the_model_says_nothing_it_does_no_harm():
     assert (ours**2).mean() < 1.1 * (plain**2).mean()
 
 
+def test_the_factor_keeps_noise_out(monkeypatch):
+    """Of 60 players and few coalitions, each with noise of its own, about which there is no more
+    to say than the effects: the whole correction would only add noise."""
+
+    class Noisy(Learner):
+        def __call__(self, masks):
+            own = np.sin(1e4 * (masks @ self.effects**2))
+            return masks @ self.effects / 60 + own
+
+    game, runs = Noisy(60), {}
+    for name in ("cross-validated", "whole"):
+        if name == "whole":
+            monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+        runs[name] = [
+            play(game, BORDER, Shapley(), 2, strategy=RegressionAdjusted, seed=s).values
+            for s in range(10)
+        ]
+    errors = {name: ((np.array(v) - game.effects / 60) ** 2).mean() for name, v in runs.items()}
+    assert errors["cross-validated"] < 0.7 * errors["whole"], errors
+
+
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_players_are_enumerated_by_their_border(n, semivalue):

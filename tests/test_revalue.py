@@ -72,6 +72,16 @@ def test_it_survives_pickle_and_its_own_parameters(medium):
     assert valuator.revalue(Banzhaf(0.4)).n_jobs == 2
 
 
+def test_a_warm_start_does_not_go_on_with_other_values():
+    settings = _settings(RegressionAdjusted, warm_start=True, store_history=True)
+    shapley = ShapleyValuator(**settings).fit_utility(SmallGame(12))
+    banzhaf = shapley.revalue(Banzhaf())
+    assert not hasattr(banzhaf, "history_")
+    anew = SemivalueValuator(semivalue=Banzhaf(), **settings).fit_utility(SmallGame(12))
+    again = banzhaf.fit_utility(SmallGame(12))
+    np.testing.assert_array_equal(again.history_, anew.history_)
+
+
 def test_what_cannot_be_read_is_refused(medium):
     X, y = medium[:2]
     with pytest.raises(NotFittedError):

@@ -222,7 +222,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         NotFittedError
             Before `fit`.
         ValueError
-            If walks were truncated: the bias is then larger than the error, and unknown.
+            If walks were truncated: the bias is unknown, and may be larger than the error.
 
         Examples
         --------

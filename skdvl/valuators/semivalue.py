@@ -105,7 +105,9 @@ class _Valuator(CoalitionValuator):
         names = set(SemivalueValuator().get_params(deep=False)) - {"semivalue"}
         given = {name: getattr(self, name) for name in names}
         valuator = SemivalueValuator(semivalue=semivalue, **given)
-        fitted = vars(self).keys() - self.get_params(deep=False).keys() - {"history_"}
+        # Neither the history nor what a warm start would go on with is of these values.
+        others = {*self.get_params(deep=False), "history_", "_continues"}
+        fitted = vars(self).keys() - others
         vars(valuator).update({name: getattr(self, name) for name in fitted})
         valuator._scored = plan, players, revalue(games, run)
         valuator._set_values(valuator._scored[-1], getattr(self, "groups_", None))
