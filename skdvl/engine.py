@@ -187,8 +187,10 @@ def _estimate(games, run):
     estimates = []
     for game, tally in zip(games, run.tallies, strict=True):
         estimate = game.strategy.estimate(tally)
-        noise = np.sqrt(noise_floor(game.strategy.pmf, tally))
-        estimates.append(estimate._replace(stderr=np.hypot(estimate.stderr, noise)))
+        noise = noise_floor(game.strategy.pmf, tally)
+        if noise:
+            estimate = estimate._replace(stderr=np.hypot(estimate.stderr, np.sqrt(noise)))
+        estimates.append(estimate)
     return pool(games, estimates, len(run.values))
 
 

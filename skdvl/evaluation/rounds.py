@@ -121,11 +121,12 @@ class ScoredRound:
         return self._by_batch(self._noise) if self._noise else [None] * len(self.batches)
 
     def _by_batch(self, parts):
-        shapes = [(len(walks), walks.length + 1) for _, walks in self.batches]
-        ends = np.cumsum([n_walks * n_steps for n_walks, n_steps in shapes])
-        flat = np.split(np.concatenate(parts), ends[:-1])
-        pairs = zip(flat, shapes, strict=True)
-        return [part.reshape(*shape, *part.shape[1:]) for part, shape in pairs]
+        flat, batches, end = np.concatenate(parts), [], 0
+        for _, walks in self.batches:
+            shape = len(walks), walks.length + 1
+            first, end = end, end + shape[0] * shape[1]
+            batches.append(flat[first:end].reshape(*shape, *flat.shape[1:]))
+        return batches
 
 
 class Single:

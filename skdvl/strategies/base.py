@@ -141,7 +141,7 @@ class EvaluationStrategy(ABC):
 
     def _covered(self, seen):
         """Whether so few of the sizes that matter are still unseen that errors can be known."""
-        return self.pmf[seen == 0].sum() <= _UNSEEN
+        return seen.all() or self.pmf[seen == 0].sum() <= _UNSEEN
 
 
 def importance(wanted, drawn):
