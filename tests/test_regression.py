@@ -14,7 +14,8 @@ from skdvl.samplers import (
 )
 from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
-from skdvl.strategies.surrogate import Moments, Sample, Surrogate
+from skdvl.strategies.moments import FoldMoments, Moments, Sample
+from skdvl.strategies.surrogate import Surrogate
 from skdvl.testing import enumerate_values, play
 from skdvl.utilities import Utility
 
@@ -218,7 +219,7 @@ def test_single_precision_and_small_pieces_change_little(paired, monkeypatch):
     sampler = SizeOptimalSampler(paired=paired)
     fine = play(Learner(14), sampler, Shapley(), 2, strategy=RegressionAdjusted)
     monkeypatch.setattr("skdvl.strategies.surrogate._FINE", 0)
-    monkeypatch.setattr("skdvl.strategies.surrogate._ENTRIES", 14 * 32)
+    monkeypatch.setattr("skdvl.strategies.moments._ENTRIES", 14 * 32)
     coarse = play(Learner(14), sampler, Shapley(), 2, strategy=RegressionAdjusted)
     np.testing.assert_allclose(coarse.values, fine.values, atol=1e-4 * fine.values.std())
     np.testing.assert_allclose(coarse.stderr, fine.stderr, rtol=1e-3)
@@ -247,7 +248,7 @@ def test_moments_are_those_of_the_features(paired):
         for g in np.eye(9)
     ]
     u, y = sample.difference(np.array(curves).T), sample.difference(sample.scores)
-    folds = surrogate.moments(sample, 4)
+    folds = FoldMoments(surrogate.moments, 4).of(sample)
     total = reduce(Moments.plus, folds)
     np.testing.assert_allclose(total.ff, (f * w[:, None]).T @ f, atol=1e-12)
     np.testing.assert_allclose(total.fu, (f * w[:, None]).T @ u, atol=1e-12)
@@ -257,6 +258,29 @@ def test_moments_are_those_of_the_features(paired):
     assert total.yy == pytest.approx(w @ y**2) and total.count == len(y)
     first, own = folds[1], slice(1, None, 4)
     np.testing.assert_allclose(first.ff, (f[own] * w[own, None]).T @ f[own], atol=1e-12)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_moments_that_were_kept_are_those_of_the_whole(paired, monkeypatch):
+    monkeypatch.setattr("skdvl.strategies.moments._CHUNK", 4)
+    n, rng = 9, np.random.default_rng(1)
+    surrogate = Surrogate(Shapley().size_pmf(n), 2)
+    masks = rng.random((120, n)) < 0.4
+    masks[1::2] = ~masks[::2] if paired else masks[1::2]
+    sizes = np.count_nonzero(masks, axis=1)
+    parts = np.packbits(masks, axis=1), sizes, rng.random(120), rng.random((120, 2)), np.ones(120)
+    whole = Sample(*parts, paired)
+    growing = FoldMoments(surrogate.moments, 5)
+    for n_coalitions in (10, 30, 100, 120, 44):  # the last is of fewer than are known
+        sample = Sample(*(part[:n_coalitions] for part in parts), paired)
+        again, anew = growing.of(sample), FoldMoments(surrogate.moments, 5).of(sample)
+        for kept, other in zip(again, anew, strict=True):
+            assert all(map(np.array_equal, vars(kept).values(), vars(other).values()))
+    other = Sample(parts[0], sizes, parts[2] + 1, *parts[3:], paired)
+    growing.of(whole)
+    for kept, anew in zip(growing.of(other), FoldMoments(surrogate.moments, 5).of(other),
+                          strict=True):  # fmt: skip
+        np.testing.assert_array_equal(kept.uy, anew.uy)
 
 
 def test_the_last_values_do_not_depend_on_when_estimates_were_made(monkeypatch):

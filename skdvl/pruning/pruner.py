@@ -81,6 +81,11 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         of a rare class are worth less to a model that is scored by accuracy, right or wrong. An
         int holds for every group too, if there are groups; a group keeps one row anyway. The
         next-lowest rows of others go in place of those, if there are any.
+    certified_only : bool or float in (0, 1), default=False
+        Drop only rows of which it is sure, whatever chance did in the estimate, that they are
+        among those of lowest value: all of them at once with probability 0.95, or one less the
+        number given. That takes a valuator with standard errors; see its `certify`, and
+        :class:`skdvl.stopping.CertifiedSelection`, which scores until enough is sure.
     mode : {"auto", "drop", "replace", "weight", "resample"}, default="auto"
         "auto" drops, except as a step of scikit-learn's own `Pipeline`, where it replaces. "drop"
         raises there. "replace" always replaces.
@@ -101,6 +106,9 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
     sample_indices_ : ndarray of int of shape (n_kept,)
         The rows that are kept, in their order.
     n_dropped_ : int
+    certified_ : ndarray of bool of shape (n_samples,)
+        With `certified_only` only: rows that surely are of lowest value. `min_class_rows` may
+        keep some of them.
     mode_ : {"drop", "replace", "weight", "resample"}
         What was done.
     task_ : {"classification", "regression"}
@@ -152,6 +160,7 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
             Interval(Integral, 1, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="right"),
         ],
+        "certified_only": ["boolean", Interval(RealNotInt, 0, 1, closed="neither")],
         "mode": [StrOptions({"auto", "drop", "replace", "weight", "resample"})],
     }
 
@@ -163,6 +172,7 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         threshold=None,
         n_drop=None,
         min_class_rows=0.5,
+        certified_only=False,
         mode="auto",
     ):
         self.valuator = valuator
@@ -170,6 +180,7 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         self.threshold = threshold
         self.n_drop = n_drop
         self.min_class_rows = min_class_rows
+        self.certified_only = certified_only
         self.mode = mode
 
     # ------------------------------------------------------------------ the public calls
@@ -228,7 +239,11 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         if names is not None:
             parts.append(group_of_row)
             at_least.append(1 if isinstance(self.min_class_rows, float) else self.min_class_rows)
-        mask = keep_rows(values, stderr, *amount, parts, at_least)
+        certified = self._certified(valuator, amount, len(values))
+        mask = keep_rows(values, stderr, *amount, parts, at_least, certified)
+        vars(self).pop("certified_", None)
+        if certified is not None:
+            self.certified_ = certified
         self.valuator_, self.values_, self.sample_mask_ = valuator, values, mask
         self.sample_indices_ = np.flatnonzero(mask)
         self.n_dropped_ = len(mask) - len(self.sample_indices_)
@@ -237,6 +252,24 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         self._saw_gaps = _has_gaps(X)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _certified(self, valuator, amount, n_rows):
+        """Return the rows that surely are of lowest value, None if that was not asked for."""
+        if not self.certified_only:
+            return None
+        valuator = _valued(valuator)
+        if not hasattr(valuator, "certify"):
+            raise ValueError(
+                f"certified_only needs a valuator that knows how sure its values are, and "
+                f"{type(valuator).__name__} has no certify. Use one of skdvl's, or "
+                "certified_only=False."
+            )
+        delta = 0.05 if self.certified_only is True else self.certified_only
+        kind, number = amount
+        if kind in ("threshold", "auto"):
+            return valuator.certify(threshold=number or 0.0, delta=delta).inside
+        share = number / n_rows if kind == "n_drop" else number
+        return valuator.certify(quantile=share, delta=delta).inside
 
     def fit_transform(self, X, y=None, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X, and return X without the pruned ones.

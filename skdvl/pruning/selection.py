@@ -32,7 +32,7 @@ def check_amount(quantile, threshold, n_drop, default):
     return ("auto", None) if isinstance(amount, str) else (kind, amount)
 
 
-def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=()):
+def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=(), certified=None):
     """Choose the rows to keep.
 
     Parameters
@@ -46,6 +46,8 @@ def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=()):
         rows, the best ones, or all if it has fewer.
     min_rows : sequence of (int or float)
         For each partition: an int is a number of rows, a float a share of the part's rows.
+    certified : ndarray of bool of shape (n,) or None, default=None
+        Rows that may go; None means all.
 
     Returns
     -------
@@ -64,6 +66,8 @@ def keep_rows(values, stderr, kind, amount, memberships=(), min_rows=()):
             f"{kind}={amount!r} would drop every row: all {len(values)} values lie between "
             f"{values.min():.3g} and {values.max():.3g}. Choose a lower {kind}."
         )
+    if certified is not None:
+        wanted = wanted[certified[wanted]]
     spare = [_spare(parts, at_least) for parts, at_least in zip(memberships, min_rows, strict=True)]
     mask = np.ones(len(values), dtype=bool)
     dropped = 0

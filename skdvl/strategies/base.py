@@ -53,6 +53,10 @@ class EvaluationStrategy(ABC):
         What the sampler must draw.
     keeps_scores : bool
         Whether a tally is the same for every semivalue, so that others can be read off it.
+    takes_controls : bool
+        Whether it is made from ``(semivalue, sampler, n, controls)``: control variates, which
+        tell the ``scores(masks)`` of shape (m, c), and ``values(semivalue)``, two arrays of shape
+        (n, c), the second one their standard errors.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class EvaluationStrategy(ABC):
 
     accepts = "marginals"
     keeps_scores = False
+    takes_controls = False
 
     def __init__(self, semivalue, sampler, n):
         if sampler.draws != self.accepts:

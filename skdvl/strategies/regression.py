@@ -7,7 +7,8 @@ import numpy as np
 
 from ..coalitions import Walks
 from .base import Estimate, EvaluationStrategy, importance
-from .surrogate import Moments, Sample, Surrogate, fit
+from .moments import FoldMoments, Moments, Sample
+from .surrogate import Surrogate, fit
 
 _FOLDS = 5
 _GROWTH = 1.25, 2.0  # of the number of rounds, between two estimates, with few players and many
@@ -62,8 +63,9 @@ class RegressionAdjusted(EvaluationStrategy):
 
     accepts = "coalitions"
     keeps_scores = True
+    takes_controls = True
 
-    def __init__(self, semivalue, sampler, n):
+    def __init__(self, semivalue, sampler, n, controls=None):
         self.group = sampler._draw(0, 0, min(n, 4)).group
         if self.group > 2:
             raise ValueError("RegressionAdjusted takes single coalitions or complement pairs.")
@@ -76,6 +78,8 @@ class RegressionAdjusted(EvaluationStrategy):
             )
         n_slopes = 2 if n <= _TWO_SLOPES else 1 if n <= _MOST_PLAYERS else 0
         self.surrogate = Surrogate(self.pmf, n_slopes)
+        self.semivalue, self.controls = semivalue, controls
+        self._moments = FoldMoments(self.surrogate.moments, _FOLDS)
 
     def _needs(self, proposal):
         share = np.arange(self.n + 1) / self.n  # of the coalitions of a size that have a player
@@ -98,6 +102,7 @@ class RegressionAdjusted(EvaluationStrategy):
         self.inside, self.outside = importance(joined, drawn), importance(left, drawn)
         sizes = np.arange(n + 1)
         self.precision = sizes * self.inside**2 + (n - sizes) * self.outside**2
+        self.precision /= max(drawn @ self.precision, np.finfo(float).tiny)
         how_many = np.where(np.isin(sizes, [1, n - 1]), n, 1)
         self.border_inside, self.border_outside = joined / how_many, left / how_many
 
@@ -125,6 +130,7 @@ class RegressionAdjusted(EvaluationStrategy):
             "masks": np.empty((0, -(-self.n // 8)), dtype=np.uint8),
             "sizes": np.empty(0, dtype=np.int64),
             "scores": np.empty(0),
+            "controls": np.empty((0, 0)),
         }
 
     def fold(self, tally, walks, scores):
@@ -134,18 +140,38 @@ class RegressionAdjusted(EvaluationStrategy):
         sizes = walks.sizes[:, 0]
         keep = ~self.enumerated[sizes]
         keep[:known] = False
-        masks = np.packbits(walks.start[keep], axis=1)
-        new = {"masks": masks, "sizes": sizes[keep], "scores": scores[keep, 0]}
+        masks = walks.start[keep]
+        new = {
+            "masks": np.packbits(masks, axis=1),
+            "sizes": sizes[keep],
+            "scores": scores[keep, 0],
+            "controls": self._controls_of(masks),
+        }
         for name, array in new.items():
-            tally[name] = np.concatenate([tally[name], array])
+            tally[name] = np.concatenate([tally[name], array]) if len(tally[name]) else array
+
+    def _controls_of(self, masks):
+        """Return what each control is worth to some coalitions, of shape (m, c)."""
+        return np.empty((len(masks), 0)) if self.controls is None else self.controls.scores(masks)
+
+    @cached_property
+    def border_controls(self):
+        """What each control is worth to the coalitions that are enumerated."""
+        return self._controls_of(self.border)
+
+    @cached_property
+    def control_values(self):
+        """The semivalues of each control and their standard errors, of shape (n, c)."""
+        if self.controls is None:
+            return np.empty((self.n, 0)), np.empty((self.n, 0))
+        return self.controls.values(self.semivalue)
 
     def estimate(self, tally):
         count = len(tally["border"]) + len(tally["scores"])
         counts = np.full(self.n, count)
         if not count:
             return Estimate(np.full(self.n, np.nan), np.full(self.n, np.inf), counts)
-        scores = np.concatenate([tally["scores"], tally["border"]])
-        origin = scores.mean()  # so that an offset of the scores costs no digits
+        origin = tally["border"].mean()  # so that an offset of the scores costs no digits
         border = self.border, np.count_nonzero(self.border, axis=1), tally["border"] - origin
         if self.enumerated.all():
             return Estimate(self._of_border(*border), np.zeros(self.n), counts)
@@ -155,32 +181,66 @@ class RegressionAdjusted(EvaluationStrategy):
         return Estimate(values, stderr, counts, centre, freedom)
 
     def _sample(self, tally, origin):
-        sizes = tally["sizes"]
-        weights = self.precision[sizes]
-        weights = weights / weights.mean()
-        controls = np.empty((len(sizes), 0))
-        paired = self.group == 2
-        return Sample(tally["masks"], sizes, tally["scores"] - origin, controls, weights, paired)
+        sizes, paired = tally["sizes"], self.group == 2
+        parts = sizes, tally["scores"] - origin, tally["controls"], self.precision[sizes]
+        return Sample(tally["masks"], *parts, paired)
 
     def _values(self, sample, border, count):
-        folds = self.surrogate.moments(sample, _FOLDS)
+        folds = self._moments.of(sample)
         total = reduce(Moments.plus, folds)
-        beta, gamma, penalty = fit(total)
-        fits = [(beta, gamma)]
-        if total.count >= 2 * _FOLDS * self.surrogate.n_curves:
-            fits += [fit(total.plus(fold, -1), penalty)[:2] for fold in folds]
-        left, border_left = self._left_over(sample, border, fits)
+        fits, penalty, (left, border_left) = self._fitted(sample, border, folds, total)
+        beta, gamma = fits[0]
         exact = [self._of_border(*border[:2], one) for one in border_left.T]
         correction = self._reused(sample, left[:, :1])[:, 0] / len(left) + exact[0]
         is_over = self.limit is not None and count >= self.limit
         factor = 1.0 if is_over else self._factor(sample, left[:, 1:], exact[1:])
         mean = correction.mean()
-        values = self.surrogate.values(beta, gamma, np.empty((self.n, 0)))
+        values = self.surrogate.values(beta, gamma, self.control_values[0])
         centre = values + correction
         values += mean + factor * (correction - mean)
         if self.limit is not None:  # an enumeration that is not over is no random sample
             return values, np.full(self.n, 0.0 if is_over else np.inf), centre
-        return values, self._stderr(sample, left[:, 0], total, penalty), centre
+        stderr = self._stderr(sample, left[:, 0], total, penalty)
+        weights = gamma[self.surrogate.n_curves :]
+        return values, np.sqrt(stderr**2 + self.control_values[1] ** 2 @ weights**2), centre
+
+    def _fitted(self, sample, border, folds, total):
+        """Fit the model to all observations, and to all but each fold.
+
+        Controls stay out if the folds are predicted better without them.
+
+        Returns
+        -------
+        fits : list of (beta, gamma)
+        penalty : float
+        left : tuple of ndarray
+            What they leave over.
+        """
+        n_curves, n_controls = self.surrogate.n_curves, sample.controls.shape[1]
+        *_, penalty = first = fit(total)
+        if total.count < 2 * _FOLDS * n_curves:
+            return [first[:2]], penalty, self._left_over(sample, border, [first[:2]])
+        fits = [first[:2], *(fit(total.plus(fold, -1), penalty)[:2] for fold in folds)]
+        if n_controls:
+            some, *others = (part.of_curves(n_curves) for part in (total, *folds))
+            alone = [some, *(some.plus(other, -1) for other in others)]
+            alone = [fit(part, penalty)[:2] for part in alone]
+            fits += [(beta, np.append(gamma, np.zeros(n_controls))) for beta, gamma in alone]
+        left, border_left = self._left_over(sample, border, fits)
+        n_fits = _FOLDS + 1
+        losses = [self._loss(sample, left[:, j + 1 : j + n_fits])
+                  for j in range(0, len(fits), n_fits)]  # fmt: skip
+        best = slice(n_fits * np.argmin(losses), n_fits * (np.argmin(losses) + 1))
+        return fits[best], penalty, (left[:, best], border_left[:, best])
+
+    def _loss(self, sample, left):
+        """Return the weighted square of what fits leave over of the folds they have not seen."""
+        own = self._fold_of(len(left))
+        unseen = sample.difference(left[np.arange(len(left)), own])
+        return sample.of_each(sample.weights) @ unseen**2
+
+    def _fold_of(self, n_coalitions):
+        return np.arange(n_coalitions) // self.group % _FOLDS
 
     def _left_over(self, sample, border, fits):
         """Return what each fit leaves over of the scores, of both kinds of coalitions."""
@@ -190,8 +250,7 @@ class RegressionAdjusted(EvaluationStrategy):
             predicted = self.surrogate.predict(masks, sizes, controls, fits)
             left[part] = sample.scores[part][:, None] - predicted
         masks, sizes, scores = border
-        controls = np.empty((len(masks), 0))
-        predicted = self.surrogate.predict(masks.astype(float), sizes, controls, fits)
+        predicted = self.surrogate.predict(masks.astype(float), sizes, self.border_controls, fits)
         return left, scores[:, None] - predicted
 
     def _of_border(self, masks, sizes, scores):
@@ -221,8 +280,7 @@ class RegressionAdjusted(EvaluationStrategy):
         """Return the factor of the correction that suits coalitions which it has not seen."""
         if not left.shape[1]:
             return 1.0
-        fold_of = np.arange(len(left)) // self.group % _FOLDS
-        is_own = fold_of[:, None] == np.arange(_FOLDS)
+        is_own = self._fold_of(len(left))[:, None] == np.arange(_FOLDS)
         seen, unseen = (
             self._reused(sample, left * some) / some.sum(axis=0) + np.stack(exact, axis=1)
             for some in (~is_own, is_own)

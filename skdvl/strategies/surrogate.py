@@ -9,144 +9,14 @@ It is fitted by ridge regression on the effects alone. Its error does no harm: w
 adds an estimate of what it leaves over.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
 
+from .moments import NEGLIGIBLE, Moments
+
 _PENALTIES = np.geomspace(1e-4, 1e4, 25)  # tried, in units of the mean eigenvalue
-_NEGLIGIBLE = 1e-10  # share of the largest eigenvalue that is taken for zero
 _LEVERAGES = 2048  # observations, at most, of which it is computed
-_ENTRIES = 2**22  # of a matrix of coalitions that is worked on at once
 _FINE = 300  # players, at most, of whom moments are taken in double precision
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Scored coalitions, and how much each of them says.
-
-    Attributes
-    ----------
-    masks : ndarray of uint8 of shape (m, ceil(n / 8))
-        Coalitions, packed.
-    sizes : ndarray of int of shape (m,)
-    scores : ndarray of shape (m,)
-    controls : ndarray of shape (m, c)
-    weights : ndarray of shape (m,)
-        Of each coalition in the regression.
-    paired : bool
-        Whether coalitions 2j and 2j + 1 are one observation, of which the difference counts. The
-        second one is the complement of the first.
-    """
-
-    masks: np.ndarray
-    sizes: np.ndarray
-    scores: np.ndarray
-    controls: np.ndarray
-    weights: np.ndarray
-    paired: bool = False
-
-    @property
-    def n_observations(self):
-        """Number of independent observations."""
-        return len(self.sizes) // (2 if self.paired else 1)
-
-    def take(self, observations):
-        """Return a sample of some of the observations."""
-        rows = observations
-        if self.paired:
-            rows = (2 * observations[:, None] + [0, 1]).ravel()
-        names = "masks", "sizes", "scores", "controls", "weights"
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
-
-    def stretches(self, n_players, dtype=float):
-        """Yield (slice, coalitions as numbers), as many at once as memory allows; whole pairs."""
-        step = max(2, _ENTRIES // n_players // 2 * 2)
-        for first in range(0, len(self.sizes), step):
-            part = slice(first, min(first + step, len(self.sizes)))
-            yield part, np.unpackbits(self.masks[part], axis=1, count=n_players).astype(dtype)
-
-    def of_each(self, array):
-        """Return the entry of each observation; of a pair, that of its first coalition."""
-        return array[:: 2 if self.paired else 1]
-
-    def difference(self, array):
-        """Return what counts of an array with a line for each coalition."""
-        return array[::2] - array[1::2] if self.paired else array
-
-
-@dataclass
-class Moments:
-    """Weighted second moments of effects f, of curves and controls u, and of scores y."""
-
-    ff: np.ndarray
-    fu: np.ndarray
-    uu: np.ndarray
-    fy: np.ndarray
-    uy: np.ndarray
-    yy: float
-    count: int
-
-    @classmethod
-    def none(cls, n_effects, n_curves):
-        """Return the moments of no observations."""
-        f, u = n_effects, n_curves
-        arrays = (np.zeros(shape) for shape in ((f, f), (f, u), (u, u), f, u))
-        return cls(*arrays, 0.0, 0)
-
-    def add(self, z, s, u, y, weights):
-        """Add observations, each a line.
-
-        Parameters
-        ----------
-        z : ndarray of shape (m, n)
-        s : ndarray of shape (n_slopes, m)
-            Positive. The effect of player i on line t is ``s[j, t] * z[t, i]``.
-        u : ndarray of shape (m, n_curves)
-        y, weights : ndarray of shape (m,)
-        """
-        n = z.shape[1]
-        for j, slope in enumerate(s):
-            own = slice(j * n, (j + 1) * n)
-            for i, other in enumerate(s[: j + 1]):
-                x = z * np.sqrt(weights * slope * other).astype(z.dtype)[:, None]
-                block = x.T @ x  # half of the products that two different factors would take
-                self.ff[own, i * n : (i + 1) * n] += block
-                if i < j:
-                    self.ff[i * n : (i + 1) * n, own] += block
-            told = np.concatenate([u, y[:, None]], axis=1) * (weights * slope)[:, None]
-            told = z.T @ told.astype(z.dtype)
-            self.fu[own] += told[:, :-1]
-            self.fy[own] += told[:, -1]
-        self.uu += (u * weights[:, None]).T @ u
-        self.uy += u.T @ (weights * y)
-        self.yy += weights @ y**2
-        self.count += len(y)
-
-    def plus(self, other, sign=1):
-        """Return the moments of both, or of these without the other."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Moments(*(a + sign * b for a, b in pairs))
-
-    def projected(self):
-        """Return (A, c, yy, rank): moments of f and y once u has explained all that it can."""
-        root = self._root()
-        explained, told = self.fu @ root, root.T @ self.uy
-        a, c = self.ff - explained @ explained.T, self.fy - explained @ told
-        return a, c, max(self.yy - told @ told, 0.0), root.shape[1]
-
-    def curves(self, beta):
-        """Return the weights of u beside given weights of f."""
-        root = self._root()
-        return root @ (root.T @ (self.uy - self.fu.T @ beta))
-
-    def _root(self):
-        """Return R with R R' the pseudo-inverse of the moments of u."""
-        scale = np.sqrt(np.diag(self.uu))
-        scale[scale == 0] = 1
-        values, vectors = eigh(self.uu / np.outer(scale, scale))
-        kept = values > _NEGLIGIBLE * max(values[-1], 0)
-        return vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
 
 
 class Surrogate:
@@ -178,12 +48,8 @@ class Surrogate:
         self._slopes = np.stack([np.ones(n + 1), 1 / np.maximum(k, 1)])[:n_slopes]
         self.n_curves = self._curves.shape[1]
 
-    def moments(self, sample, n_folds):
-        """Return the moments of each of some folds; observation i belongs to fold i % n_folds."""
-        numbers = np.arange(sample.n_observations)
-        return [self._moments(sample.take(numbers[j::n_folds])) for j in range(n_folds)]
-
-    def _moments(self, sample):
+    def moments(self, sample):
+        """Return the moments of a sample."""
         n_controls = sample.controls.shape[1]
         moments = Moments.none(self.n_slopes * self.n, self.n_curves + n_controls)
         dtype = np.float64 if self.n <= _FINE else np.float32
@@ -282,7 +148,7 @@ def fit(moments, penalty=None):
         beta = cho_solve(cho_factor(a, lower=True, overwrite_a=True), c)
         return beta, moments.curves(beta), penalty
     values, vectors = eigh(a, driver="evd", overwrite_a=True)
-    real = values > _NEGLIGIBLE * values[-1]
+    real = values > NEGLIGIBLE * values[-1]
     if not real.any():
         return np.zeros_like(c), moments.curves(np.zeros_like(c)), 0.0
     values, vectors = values[real], vectors[:, real]

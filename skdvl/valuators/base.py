@@ -1,11 +1,14 @@
 """What every valuator is: an estimator with `values_`, one number for each training row."""
 
 from abc import ABC, abstractmethod
+from numbers import Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..callbacks import CallbackSupportMixin
+from ..stopping import select
 
 
 class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
@@ -27,6 +30,70 @@ class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
+
+    def certify(self, *, quantile=None, threshold=None, delta=0.05):
+        """Say which rows are surely of lowest value, and which surely are not.
+
+        Everything that is said is right at once with probability ``1 - delta``. It is about the
+        exact values on these validation rows, of which `values_` are estimates; where values are
+        exact, and their errors those of a sample of validation rows, about what these stand for.
+
+        Parameters
+        ----------
+        quantile : float in [0, 1) or None, default=None
+            The share of the rows that is of lowest value, rounded down.
+        threshold : float or None, default=None
+            Rows below are of lowest value. Pass one of the two.
+        delta : float in (0, 1), default=0.05
+            If `stopping` was a `CertifiedSelection`, which looks at the values many times, a
+            part of it.
+
+        Returns
+        -------
+        selection : skdvl.stopping.Selection
+            The boolean arrays `inside` and `outside`, of shape (n_samples,); rows that are in
+            neither are undecided.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If walks were truncated: the bias is unknown, and may be larger than the error.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skdvl import KNNShapleyValuator
+        >>> X, y = load_iris(return_X_y=True)
+        >>> selection = KNNShapleyValuator().fit(X, y).certify(threshold=0.0)
+        >>> int(selection.inside.sum()), int(selection.outside.sum())
+        (0, 118)
+        """
+        check_is_fitted(self, "values_")
+        for name, value in (("quantile", quantile), ("delta", delta)):
+            if value is not None and not (isinstance(value, Real) and 0 <= value < 1):
+                raise ValueError(f"{name} must be a number in [0, 1), such as 0.1; got {value!r}.")
+        if (quantile is None) == (threshold is None):
+            raise ValueError(
+                f"certify was given quantile={quantile!r} and threshold={threshold!r}; pass one "
+                "of the two."
+            )
+        if delta == 0:
+            raise ValueError("Nothing but exact values is sure beyond doubt: pass delta > 0.")
+        centre, freedom = self._centre()
+        delta = delta * self._share_of_delta()
+        return select(
+            centre, self.stderr_, freedom, quantile=quantile, threshold=threshold, delta=delta
+        )
+
+    def _centre(self):
+        """Return what standard errors are around, and their degrees of freedom."""
+        return self.values_, np.maximum(self.counts_ - 1, 1)
+
+    def _share_of_delta(self):
+        """Return what is left of an error probability after looks at the values."""
+        return 1.0
 
     def to_frame(self, sort=False):
         """Values as a data frame, one line for each row of X.

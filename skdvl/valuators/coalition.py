@@ -74,6 +74,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         stopping=None,
         truncation=None,
         strategy="auto",
+        control_variates="auto",
         error_score="auto",
         empty_score="dummy",
         kernel="auto",
@@ -96,6 +97,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.stopping = stopping
         self.truncation = truncation
         self.strategy = strategy
+        self.control_variates = control_variates
         self.error_score = error_score
         self.empty_score = empty_score
         self.kernel = kernel
@@ -240,15 +242,21 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             raise ValueError(
                 f"level must be a number between 0 and 1, such as 0.95; got {level!r}."
             )
+        centre, freedom = self._centre()
+        reach = self.stderr_ * stats.t.ppf((1 + level) / 2, freedom)
+        reach[np.isnan(centre)] = np.inf
+        return np.nan_to_num(centre)[:, None] + np.outer(reach, [-1.0, 1.0])
+
+    def _centre(self):
         if self._middle is None:
             raise ValueError(
                 "There are no intervals where walks are truncated: the standard errors leave out "
                 "the bias. Set truncation=None, or use ShapleyValuator."
             )
-        centre, freedom = self._middle
-        reach = self.stderr_ * stats.t.ppf((1 + level) / 2, freedom)
-        reach[np.isnan(centre)] = np.inf
-        return np.nan_to_num(centre)[:, None] + np.outer(reach, [-1.0, 1.0])
+        return self._middle
+
+    def _share_of_delta(self):
+        return 1.0 if self.stopping is None else self.stopping.share_of_delta(self.n_rounds_)
 
     # ------------------------------------------------------------------ before the rounds
 
@@ -348,11 +356,11 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     def _solve(self, problem, players, n_players):
         """Play the games of a problem or a bare utility; return the model, the run and its info."""
-        plan = make_plan(self, players)
+        plan = make_plan(self, problem, players)
         strategies = plan.strategies(players)
         fingerprint = None
         if self.checkpoint is not None or self.warm_start or self.memory is not None:
-            fingerprint = identify(problem, plan, self.random_state)
+            fingerprint = identify(problem, plan, self.random_state, self.control_variates)
         rounds = RoundCallbacks(self)
         keeper = Keeper(self.checkpoint, fingerprint, self.verbose, rounds)
         plays = np.isin(np.arange(n_players), np.concatenate(players))

@@ -17,7 +17,7 @@ from ..run import Run
 _SECONDS = 2.0  # between two saves, and between two lines
 
 
-def identify(problem, plan, random_state):
+def identify(problem, plan, random_state, control_variates):
     """Fingerprint of a computation: all that its values depend on, but for the budget.
 
     A seed that was not given as an integer is not part of it; it comes from the saved run.
@@ -32,6 +32,7 @@ def identify(problem, plan, random_state):
         "truncation": rules.truncation,
         "seed": seed,
         "versions": versions,
+        "control_variates": control_variates if plan.strategy.takes_controls else (),
     }
     told = [(name, _identify(name, part)) for name, part in sorted(parts.items())]
     return digest(told).hex()

@@ -19,6 +19,7 @@ CONSTRAINTS = {
     "estimator": [HasMethods(["fit"]), None],
     "scoring": [str, callable, None],
     "cv": ["cv_object"],
+    "control_variates": [str, tuple, list],
     "error_score": [StrOptions({"auto", "raise"}), _NUMBER],
     "empty_score": [StrOptions({"dummy"}), _NUMBER],
     "kernel": [str],
@@ -58,6 +59,12 @@ truncation : Truncation or None, default=None
     When to end a permutation early; see `skdvl.truncation`. It is biased, so None is never.
 strategy : "auto" or subclass of EvaluationStrategy, default="auto"
     How scores become values; see `skdvl.strategies`. "auto" suits the sampler.
+control_variates : "auto" or sequence, default="auto"
+    Games on the same rows that take some of the noise of coalitions out of their scores, for a
+    strategy with a model of the score, `RegressionAdjusted`: "knn" (1, 3 and 10 nearest
+    neighbours, whose values are known in closed form), "nb" and "ridge" (naive Bayes and ridge
+    models, whose values are estimated beforehand from up to 50 000 evaluations), and utilities of
+    your own. "auto" is ``("knn",)`` where rows are numbers and the players; ``()`` is none.
 error_score : "auto", "raise" or float, default="auto"
     What a coalition is worth on which the estimator fails. "auto": rows of one class score as
     the classifier that always predicts it, other failures as the empty coalition. "raise"

@@ -16,6 +16,7 @@ from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
 from ..truncation import Truncation
 from ..utilities.choice import kernel_names
 from ..utilities.optimum import at_optimum
+from .controls import check_control_variates, make_controls
 
 _STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
 
@@ -31,15 +32,22 @@ class Plan:
     strategy : type
         Subclass of EvaluationStrategy.
     semivalue : Semivalue
+    controls : list of Controls or None
+        Of each game; empty if the strategy takes none.
     """
 
     rules: Rules
     strategy: type
     semivalue: Semivalue
+    controls: list
 
     def strategies(self, players):
         """Make the strategy of each game; a misfit of semivalue and sampler is refused here."""
-        return [self.strategy(self.semivalue, self.rules.sampler, len(p)) for p in players]
+        parts = self.semivalue, self.rules.sampler
+        if not self.strategy.takes_controls:
+            return [self.strategy(*parts, len(own)) for own in players]
+        pairs = zip(players, self.controls, strict=True)
+        return [self.strategy(*parts, len(own), controls) for own, controls in pairs]
 
 
 def check_parts(valuator):
@@ -89,12 +97,13 @@ def _check_part(valuator, name, kind, default):
         )
 
 
-def make_plan(valuator, players):
+def make_plan(valuator, problem, players):
     """Choose the parts that were left to us, and refuse what does not go together.
 
     Parameters
     ----------
     valuator : CoalitionValuator
+    problem : Problem or Utility
     players : list of ndarray
         The players of each game.
 
@@ -127,7 +136,12 @@ def make_plan(valuator, players):
     strategy = valuator.strategy
     if isinstance(strategy, str):
         strategy = _STRATEGIES[sampler.draws]
-    return Plan(Rules(sampler, stopping, truncation, is_open), strategy, valuator._make_semivalue())
+    wanted, controls = valuator.control_variates, []
+    check_control_variates(wanted, strategy.takes_controls)
+    if strategy.takes_controls:
+        controls = make_controls(wanted, problem, players)
+    rules = Rules(sampler, stopping, truncation, is_open)
+    return Plan(rules, strategy, valuator._make_semivalue(), controls)
 
 
 def _draws_permutations(sampler):

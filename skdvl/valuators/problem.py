@@ -83,6 +83,14 @@ class Problem:
             return [np.arange(self.n_players)]
         return [np.unique(self.player_of_row[train]) for train, _ in self.splits]
 
+    def folds(self):
+        """Yield the rows of each fold, as (X, y, X_val, y_val)."""
+        if self.splits is None:
+            yield self.X, self.y, self.X_val, self.y_val
+            return
+        for train, test in self.splits:
+            yield *self._rows(train, train), *self._rows(test, train)
+
     def bind(self, seed):
         """Fit on all rows, strictly, and make one utility for each fold.
 
@@ -101,12 +109,11 @@ class Problem:
             return model, [self._played(utility, self.player_of_row)]
         model = self._fit_all(estimator)
         utilities = []
-        for fold, (train, test) in enumerate(self.splits):
+        for fold, (rows, (train, test)) in enumerate(zip(self.folds(), self.splits, strict=True)):
             utility = self._utility(
                 scored,
                 None if repeats is None else replace(repeats, fold=fold),
-                *self._rows(train, train),
-                *self._rows(test, train),
+                *rows,
                 train=train,
                 test=test,
             )

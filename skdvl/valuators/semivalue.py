@@ -16,6 +16,7 @@ from ..samplers import (
 )
 from ..semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Semivalue, Shapley
 from ..truncation import RelativeTruncation
+from ..workers import pinned_threads
 from .coalition import CoalitionValuator
 
 _ENUMERATED = 10  # players for which every coalition is scored: 1024 at most
@@ -109,7 +110,8 @@ class _Valuator(CoalitionValuator):
         others = {*self.get_params(deep=False), "history_", "_continues"}
         fitted = vars(self).keys() - others
         vars(valuator).update({name: getattr(self, name) for name in fitted})
-        valuator._scored = plan, players, revalue(games, run)
+        with pinned_threads():  # for the bits of a fit
+            valuator._scored = plan, players, revalue(games, run)
         valuator._set_values(valuator._scored[-1], getattr(self, "groups_", None))
         return valuator
 
