@@ -200,6 +200,7 @@ def test_nothing_is_shared_with_another_utility(other, medium):
     cache = MemoryCache()
     settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
     settings["kernel"] = "refit"  # caches are for these
+    settings["sampler"] = PermutationSampler()  # which seldom meets a set twice
     skdvl.ShapleyValuator(cache=cache, **settings).fit(X, y, X_val=X_val, y_val=y_val)
 
     def n_hits(X, y, X_val, y_val, **params):
@@ -235,7 +236,7 @@ def test_what_transformers_hand_on_is_part_of_a_score(medium):
     """It is a setting of scikit-learn's, and no parameter of anything."""
     X, y, X_val, y_val, _ = medium
     estimator, cache = make_pipeline(StandardScaler(), Framed()), MemoryCache()
-    settings = {"stopping": MaxRounds(1), "random_state": 0}
+    settings = {"stopping": MaxRounds(1), "random_state": 0, "sampler": PermutationSampler()}
     found = []
     for output in ("default", "pandas"):
         with config_context(transform_output=output):

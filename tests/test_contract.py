@@ -37,10 +37,11 @@ SAMPLERS = [
     sm.VRDSSampler(),
     sm.DeltaShapleySampler(lower=1, upper=3),
     sm.CoalitionSampler(),
-    sm.CoalitionSampler(p=0.3),
+    sm.CoalitionSampler(p=0.35),
     sm.SizeOptimalSampler(),
     sm.PairedSampler(),
     sm.PairedSampler(sv.BetaShapley(4, 1)),
+    sm.LeverageSampler(),
 ]
 SEMIVALUES = [
     sv.Shapley(),
@@ -59,6 +60,8 @@ STOPPING = [
     st.MaxTime(1.0),
     st.StandardError(atol=0.1),
     st.TargetReliability(),
+    st.CertifiedSelection(),
+    st.CertifiedSelection(threshold=0.0),
     st.RankStability(),
     st.ValueStability(),
     st.NoStopping(),
@@ -70,7 +73,8 @@ _ALL = {type(semivalue).__name__ for semivalue in SEMIVALUES}
 REFUSED = (
     {("LeaveOneOutSampler()", name) for name in _ALL - {"LeaveOneOut"}}
     | {("DeltaShapleySampler(lower=1, upper=3)", name) for name in _ALL - {"DeltaShapley"}}
-    | {("CoalitionSampler(p=0.3)", "LeaveOneOut")}  # 0.3 ** 6
+    | {("LeverageSampler()", name) for name in _ALL}  # of nobody and everybody, by sample reuse
+    | {("CoalitionSampler(p=0.35)", "LeaveOneOut")}  # 0.35 ** 6
 )
 
 
@@ -159,7 +163,7 @@ def test_per_size_means_know_the_ends_exactly(n):
     """Sizes 0, 1, n - 1 and n are enumerated, whatever the sampler draws."""
     game = SmallGame(n)
     for semivalue in (sv.LeaveOneOut(), sv.DeltaShapley(0, 0)):
-        run = play(game, sm.CoalitionSampler(p=0.3), semivalue, 2, strategy=PerSizeReuse)
+        run = play(game, sm.CoalitionSampler(p=0.35), semivalue, 2, strategy=PerSizeReuse)
         np.testing.assert_allclose(run.values, enumerate_values(game, semivalue), atol=1e-12)
         assert not run.stderr.any()
 

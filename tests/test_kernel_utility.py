@@ -221,7 +221,7 @@ def _same(a, b):
 @pytest.mark.parametrize(
     "params",
     [
-        {},
+        {"sampler": PermutationSampler()},
         {"sampler": PermutationSampler(antithetic=True)},
         {"sampler": StratifiedSampler()},
         {"truncation": RelativeTruncation(rtol=0.05)},
@@ -246,7 +246,7 @@ def test_the_same_values_by_a_kernel(params, data, registered):
 
 def test_walks_of_several_rounds_go_in_lockstep(data, registered):
     # 24 players: 11 permutations make a round, and the kernel likes 32 at once.
-    _fit(data)
+    _fit(data, sampler=PermutationSampler())
     assert MeansKernel.asked[-1] == (22, 24)
     assert sum(shape == (22, 24) for shape in MeansKernel.asked) == 2  # of four rounds, for three
     _fit(data, truncation=RelativeTruncation(rtol=0.05))

@@ -4,7 +4,7 @@
 """
 
 from .base import IndexSampler, Round, Sample
-from .coalition import CoalitionSampler, PairedSampler, SizeOptimalSampler
+from .coalition import CoalitionSampler, LeverageSampler, PairedSampler, SizeOptimalSampler
 from .exhaustive import ExhaustivePermutationSampler, ExhaustiveSampler
 from .marginal import AntitheticSampler, LeaveOneOutSampler, UniformSampler
 from .owen import OwenSampler
@@ -19,6 +19,7 @@ __all__ = [
     "ExhaustiveSampler",
     "IndexSampler",
     "LeaveOneOutSampler",
+    "LeverageSampler",
     "OwenSampler",
     "PairedSampler",
     "PermutationSampler",

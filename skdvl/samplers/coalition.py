@@ -168,3 +168,36 @@ class PairedSampler(SizeOptimalSampler):
     def __init__(self, semivalue=None, *, batch_size=1):
         self.semivalue = semivalue
         self.batch_size = batch_size
+
+
+class LeverageSampler(SizeOptimalSampler):
+    """Coalitions and their complements, of each size from 1 to n - 1 alike.
+
+    These are the leverage scores of the regression whose weights are Shapley values.
+
+    Parameters
+    ----------
+    batch_size : int, default=1
+        Samples in each batch of `generate_batches`; the index of each is None.
+
+    References
+    ----------
+    Musco & Witter (2025), "Provably accurate Shapley value estimation via leverage score
+    sampling", arXiv:2410.01917.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import LeverageSampler
+    >>> LeverageSampler().size_pmf(5)
+    array([0.  , 0.25, 0.25, 0.25, 0.25, 0.  ])
+    """
+
+    _parameter_constraints = {}
+    semivalue, tilt, paired, enumerate_border = None, 0.0, True, False
+
+    def __init__(self, *, batch_size=1):
+        self.batch_size = batch_size
+
+    def size_pmf(self, n):
+        is_drawn = np.isin(np.arange(n + 1), [0, n], invert=n > 1)
+        return is_drawn / is_drawn.sum()

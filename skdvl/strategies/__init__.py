@@ -1,6 +1,7 @@
 """Strategies: how scores become values and standard errors."""
 
 from .base import Estimate, EvaluationStrategy
+from .least_squares import KernelBanzhaf, LeverageSHAP
 from .marginal import MarginalMean
 from .noise import fold_noise, noise_floor
 from .regression import RegressionAdjusted
@@ -9,6 +10,8 @@ from .reuse import PerSizeReuse, SampleReuse
 __all__ = [
     "Estimate",
     "EvaluationStrategy",
+    "KernelBanzhaf",
+    "LeverageSHAP",
     "MarginalMean",
     "PerSizeReuse",
     "RegressionAdjusted",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 _NEGLIGIBLE = 1e-9  # share of a semivalue that a sampler may miss
-_WORST_VARIANCE = 1e3  # how many times more samples than an ideal sampler, before we refuse
+_WORST_VARIANCE = 250  # times the samples of an ideal sampler: coin flips for Shapley, above n = 15
 _UNSEEN = 0.01  # share of a semivalue that may be unseen when a standard error is given
 
 

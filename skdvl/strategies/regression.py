@@ -99,6 +99,7 @@ class RegressionAdjusted(EvaluationStrategy):
         drawn = np.where(self.enumerated, 0.0, proposal)
         drawn /= max(drawn.sum(), np.finfo(float).tiny)
         joined, left = np.append(0, self.pmf * n / k), np.append(self.pmf * n / k[::-1], 0)
+        self.drawn = drawn
         self.inside, self.outside = importance(joined, drawn), importance(left, drawn)
         sizes = np.arange(n + 1)
         self.precision = sizes * self.inside**2 + (n - sizes) * self.outside**2

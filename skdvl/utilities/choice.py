@@ -23,6 +23,12 @@ def kernel_names(estimator):
     return [kernel.name for kernel in find_kernels(estimator, BUILT_IN)]
 
 
+def walks(estimator):
+    """Whether the kernel that is asked first for an estimator extends coalitions row by row."""
+    kernels = find_kernels(estimator, BUILT_IN)
+    return bool(kernels) and kernels[0].chains is not None
+
+
 def make_utility(refit, kernel="auto"):
     """Return the quickest utility that gives the scores of a `ModelUtility`.
 

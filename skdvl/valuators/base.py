@@ -68,7 +68,7 @@ class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
         >>> X, y = load_iris(return_X_y=True)
         >>> selection = KNNShapleyValuator().fit(X, y).certify(threshold=0.0)
         >>> int(selection.inside.sum()), int(selection.outside.sum())
-        (0, 118)
+        (0, 130)
         """
         check_is_fitted(self, "values_")
         for name, value in (("quantile", quantile), ("delta", delta)):

@@ -28,7 +28,7 @@ NAMES = ("knn", "nb", "ridge")
 _NEIGHBORS = [1, 3, 10]
 _VALIDATION_ROWS = 300  # at most
 _PAIRS = 2**17  # of a validation and a training row, at most: a score takes a fraction of 1 ms
-_EVALUATIONS = 200, 50_000  # for each player, and at most, to find values that have no formula
+_EVALUATIONS = 200, 10_000, 50_000  # for each player, at least and at most, where no formula is
 
 
 class NeighborControls:
@@ -115,12 +115,12 @@ class UtilityControl:
 def _estimated(utility, semivalue):
     """Return the last run of many evaluations."""
     n = utility.n_players
-    each, most = _EVALUATIONS
+    each, least, most = _EVALUATIONS
     sampler = SizeOptimalSampler(semivalue, tilt=0.35, enumerate_border="auto")
     strategy = RegressionAdjusted(semivalue, sampler, n)
     games = [Game(utility, strategy, np.arange(n))]
     run = Run.begin([strategy.empty()], n, seed=0)
-    rules = Rules(sampler, MaxEvaluations(min(each * n, most)))
+    rules = Rules(sampler, MaxEvaluations(int(np.clip(each * n, least, most))))
     for last in run_rounds(games, rules, run):
         run = last
     return settle(games, run)

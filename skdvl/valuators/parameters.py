@@ -39,8 +39,10 @@ CONSTRAINTS = {
 DOCUMENTATION = """\
 sampler : "auto" or IndexSampler, default="auto"
     Which coalitions are scored; see `skdvl.samplers`. "auto" scores every coalition of at
-    most 10 players, so that values are exact, and suits the semivalue otherwise; with a
-    `truncation`, it draws permutations.
+    most 10 players, so that values are exact. For Shapley, Beta Shapley and Banzhaf values of up
+    to 3000 players, or 300 if the estimator has a kernel that walks through permutations, it draws
+    sets of the sizes that suit `RegressionAdjusted`. Otherwise it suits the semivalue: mostly it
+    draws permutations, and always with a `truncation`.
 scoring : str, callable or None, default=None
     What a trained model is worth on validation rows: a name, or
     ``scorer(estimator, X, y) -> float``, larger being better. None means accuracy for
@@ -51,14 +53,15 @@ cv : int, splitter or iterable, default=5
     and its value is the mean over them. The budget of `stopping` is for all folds together.
 stopping : StoppingRule or None, default=None
     When to stop; see `skdvl.stopping`. Rules are asked between rounds, and a round scores a
-    few hundred coalitions or more. None ends when nine values in ten have a standard error of
-    at most 5 % of their size, or after the round that reaches 20 000 scored coalitions. It
-    promises an end, not a precision: read `stderr_`. With a sampler that ends by itself, such
-    as an exhaustive one, None runs to its end, and the values are exact.
+    few hundred coalitions or more. None is ``TargetReliability(0.95) | MaxEvaluations(20_000)``:
+    it ends when the values correlate with the exact ones by 0.95, as far as their standard
+    errors tell, or after the round that reaches 20 000 scored coalitions. With a sampler that
+    ends by itself, such as an exhaustive one, None runs to its end, and the values are exact.
 truncation : Truncation or None, default=None
     When to end a permutation early; see `skdvl.truncation`. It is biased, so None is never.
 strategy : "auto" or subclass of EvaluationStrategy, default="auto"
-    How scores become values; see `skdvl.strategies`. "auto" suits the sampler.
+    How scores become values; see `skdvl.strategies`. "auto" suits the sampler, or goes with the
+    choice that `sampler` makes.
 control_variates : "auto" or sequence, default="auto"
     Games on the same rows that take some of the noise of coalitions out of their scores, for a
     strategy with a model of the score, `RegressionAdjusted`: "knn" (1, 3 and 10 nearest

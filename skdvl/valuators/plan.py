@@ -11,14 +11,13 @@ from ..caching import open_cache
 from ..engine import Rules
 from ..samplers import IndexSampler, PermutationSampler, Round
 from ..semivalues import Semivalue
-from ..stopping import MaxEvaluations, NoStopping, StandardError, StoppingRule
-from ..strategies import EvaluationStrategy, MarginalMean, SampleReuse
+from ..stopping import MaxEvaluations, NoStopping, StoppingRule, TargetReliability
+from ..strategies import EvaluationStrategy, MarginalMean
 from ..truncation import Truncation
 from ..utilities.choice import kernel_names
 from ..utilities.optimum import at_optimum
 from .controls import check_control_variates, make_controls
-
-_STRATEGIES = {strategy.accepts: strategy for strategy in (MarginalMean, SampleReuse)}
+from .design import make_design
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,12 @@ def make_plan(valuator, problem, players):
     truncation, sampler = valuator._make_truncation(), valuator.sampler
     parts = sampler, truncation, valuator.strategy, valuator.store_history
     is_open = parts == ("auto", None, "auto", False)
-    if isinstance(sampler, str):
-        most = max(map(len, players))
-        sampler = valuator._make_sampler(most) if truncation is None else PermutationSampler()
+    strategy = valuator.strategy
+    if truncation is None:
+        sampler, strategy = make_design(valuator, problem, max(map(len, players)))
+    else:
+        sampler = PermutationSampler() if isinstance(sampler, str) else sampler
+        strategy = MarginalMean if isinstance(strategy, str) else strategy
     endless = sampler.n_rounds(len(players[0])) is None
     if truncation is not None and not (endless and _draws_permutations(sampler)):
         raise ValueError(
@@ -127,15 +129,12 @@ def make_plan(valuator, problem, players):
     if stopping is None:
         stopping = NoStopping()
         if endless:
-            stopping = StandardError(rtol=0.05, fraction=0.9) | MaxEvaluations(20_000)
+            stopping = TargetReliability(0.95) | MaxEvaluations(20_000)
     if endless and not stopping.ends:
         raise ValueError(
             f"{stopping!r} never stops and {sampler!r} never runs out, so the fit would not end. "
             "Use a rule such as MaxEvaluations(10_000)."
         )
-    strategy = valuator.strategy
-    if isinstance(strategy, str):
-        strategy = _STRATEGIES[sampler.draws]
     wanted, controls = valuator.control_variates, []
     check_control_variates(wanted, strategy.takes_controls)
     if strategy.takes_controls:
