@@ -39,7 +39,7 @@ from skdvl import (
     ShapleyValuator,
 )
 from skdvl.pruning.selection import keep_rows
-from skdvl.stopping import MaxRounds
+from skdvl.stopping import MaxRounds, Selection
 
 
 class Given(BaseEstimator):
@@ -820,3 +820,54 @@ def test_dropping_nothing_is_silent(noisy):
     pruner = DataPruner(quantile=0)
     np.testing.assert_array_equal(pruner.fit_transform(X, y), X)
     assert pruner.n_dropped_ == 0
+
+
+# ------------------------------------------------------------------ what is sure
+
+
+class Sure(Given):
+    """A valuator that is sure of some rows."""
+
+    def __init__(self, values=None, sure=(), stderr=None, task="classification"):
+        super().__init__(values, stderr, task)
+        self.sure = sure
+
+    def certify(self, **asked):
+        Sure.asked = asked
+        inside = np.isin(np.arange(len(self.values)), self.sure)
+        return Selection(inside, ~inside)
+
+
+@pytest.mark.parametrize(
+    ("amount", "asked"),
+    [
+        ({"quantile": 0.3}, {"quantile": 0.3, "delta": 0.05}),
+        ({"n_drop": 3}, {"quantile": 0.3, "delta": 0.05}),
+        ({"threshold": 2.5}, {"threshold": 2.5, "delta": 0.05}),
+        ({"threshold": "auto"}, {"threshold": 0.0, "delta": 0.05}),
+        ({"quantile": 0.3, "certified_only": 0.2}, {"quantile": 0.3, "delta": 0.2}),
+    ],
+    ids=str,
+)
+def test_only_what_is_sure_is_dropped(amount, asked):
+    X, y = np.arange(10.0)[:, None], np.arange(10) % 2
+    values = np.arange(10.0) - 3 * ("auto" in amount.values())
+    valuator = Sure(values, sure=[1, 2, 5], stderr=np.full(10, 0.1))
+    pruner = DataPruner(valuator, **({"certified_only": True} | amount)).fit(X, y)
+    assert Sure.asked == asked
+    assert np.flatnonzero(pruner.certified_).tolist() == [1, 2, 5]
+    expected = [1, 2] if "threshold" in amount else [1, 2, 5]  # three rows, of those that are sure
+    assert np.flatnonzero(~pruner.sample_mask_).tolist() == expected
+    assert not hasattr(pruner.set_params(certified_only=False).fit(X, y), "certified_")
+
+
+def test_to_drop_what_is_sure_takes_a_valuator_that_is(noisy):
+    X, y = noisy[:2]
+    with pytest.raises(ValueError, match="Given has no certify"):
+        DataPruner(Given(np.zeros(len(y))), certified_only=True).fit(X, y)
+    with pytest.raises(ValueError, match="'certified_only' parameter"):
+        DataPruner(certified_only=2).fit(X, y)
+    pruner = DataPruner(threshold=0.0, certified_only=True).fit(X, y)  # of nearest neighbours
+    inside = KNNShapleyValuator().fit(X, y).certify(threshold=0.0).inside
+    np.testing.assert_array_equal(pruner.certified_, inside)
+    assert pruner.n_dropped_ == inside.sum() < DataPruner(threshold=0.0).fit(X, y).n_dropped_
