@@ -146,7 +146,7 @@ def best_of_shapiq(utility, reference, n_evaluations):
     """Return the lowest mean squared error of some of its samplers, times evaluations."""
 
     def game(masks):
-        return utility(np.asarray(masks, dtype=bool))
+        return utility(np.atleast_2d(masks).astype(bool))
 
     names = "KernelSHAP", "SVARM", "StratifiedSamplingSV", "UnbiasedKernelSHAP", "OwenSamplingSV"
     found = []
@@ -154,9 +154,7 @@ def best_of_shapiq(utility, reference, n_evaluations):
         values = []
         for seed in range(REPEATS):
             sampler = getattr(shapiq.approximator, name)(n=N, random_state=seed)
-            told = sampler.approximate(
-                n_evaluations, lambda masks: utility(np.asarray(masks, bool))
-            )
+            told = sampler.approximate(n_evaluations, game)
             values.append(told.get_n_order_values(1))
         found.append(square(np.array(values), reference))
     return min(found) * n_evaluations

@@ -336,3 +336,12 @@ def test_misfits_are_refused():
         play(Learner(6), PermutationSampler(), Shapley(), 1, strategy=RegressionAdjusted)
     with pytest.raises(ValueError, match="almost never draws coalitions"):
         play(Learner(40), CoalitionSampler(), Shapley(), 1, strategy=RegressionAdjusted)
+
+
+def test_a_score_that_is_infinite_is_named():
+    strategy = RegressionAdjusted(Shapley(), BORDER, 9)
+    walks = strategy.prelude()
+    scores = np.zeros((len(walks), 1))
+    scores[3] = -np.inf
+    with pytest.raises(ValueError, match="A coalition scored -inf.*finite error_score"):
+        strategy.fold(strategy.empty(), walks, scores)

@@ -135,6 +135,12 @@ class RegressionAdjusted(EvaluationStrategy):
         }
 
     def fold(self, tally, walks, scores):
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                f"A coalition scored {scores[~np.isfinite(scores)][0]}, and {type(self).__name__} "
+                "fits a model to the scores. Set a finite error_score, or let the sampler draw "
+                "permutations: sampler=PermutationSampler()."
+            )
         known = 0 if len(tally["border"]) else len(self.border)
         if known:
             tally["border"] = scores[:known, 0].copy()

@@ -1,10 +1,10 @@
 """How often intervals hold the exact values, and how often a certificate is wrong.
 
-Run it with ``OMP_NUM_THREADS=1 python benchmarks/coverage.py``; it takes about twenty minutes. Each
-line is of 200 runs on a game of 60 rows, a fifth of whose labels are noise: the share of intervals
-of 95 % that hold the reference values; then, of `certify` with ``delta=0.05``, the share of rows
-that are decided, and the runs in which any decision is wrong. The reference has a hundredth of the
-variance.
+Run it with ``OMP_NUM_THREADS=1 python benchmarks/intervals.py [game ...]``; it takes about twenty
+minutes. Each line is of 200 runs on a game of 60 rows, a fifth of whose labels are noise: the share
+of intervals of 95 % that hold the reference values; then, of `certify` with ``delta=0.05``, the
+share of rows that are decided, and the runs in which any decision is wrong. The reference has a
+hundredth of the variance.
 """
 
 import sys
