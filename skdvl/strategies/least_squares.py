@@ -126,7 +126,7 @@ class KernelBanzhaf(_LeastSquares):
 
     @staticmethod
     def _suits(semivalue):
-        return isinstance(semivalue, Banzhaf) and semivalue.p == 0.5
+        return type(semivalue) is Banzhaf and semivalue.p == 0.5
 
     def _weigh(self, proposal):
         super()._weigh(proposal)
@@ -175,7 +175,7 @@ class LeverageSHAP(_LeastSquares):
 
     @staticmethod
     def _suits(semivalue):
-        return isinstance(semivalue, Shapley)
+        return type(semivalue) is Shapley
 
     def _weigh(self, proposal):
         super()._weigh(proposal)

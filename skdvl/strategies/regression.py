@@ -21,8 +21,9 @@ _LEVERAGE = 0.95  # at most
 class RegressionAdjusted(EvaluationStrategy):
     """The values of a linear model of the utility, and of what the model leaves over.
 
-    Scores of coalitions are described by a ridge regression on their size and their members,
-    whose semivalues are known in closed form. What it leaves over is valued by maximum sample
+    Scores of coalitions are described by a ridge regression on their size, their members, and
+    control variates: other games of the same players, such as that of the nearest neighbours.
+    The semivalues of all of these are known. What it leaves over is valued by maximum sample
     reuse; that part is scaled by a factor in [0, 1] which is found by cross-validation. With
     the factor 1, the values are unbiased whatever the model says, and standard errors are around
     them.
@@ -34,7 +35,8 @@ class RegressionAdjusted(EvaluationStrategy):
 
     It works best on coalitions of `SizeOptimalSampler` for the same semivalue: for `Shapley` with
     ``tilt=0.35, enumerate_border="auto"``, for `BetaShapley(4, 1)` with ``tilt=0.2``, for
-    `Banzhaf` with ``paired=True``.
+    `Banzhaf` with ``paired=True``. Valuators take it by themselves for up to 3000 rows; their
+    `control_variates` says which controls.
 
     References
     ----------

@@ -44,11 +44,12 @@ def make_design(valuator, problem, n_players):
 
 def regression_sampler(semivalue):
     """Return the sampler that suits `RegressionAdjusted` best, or None if that is not known."""
-    if isinstance(semivalue, Banzhaf):
+    kind = type(semivalue)  # a subclass may want other sizes
+    if kind is Banzhaf:
         return SizeOptimalSampler(semivalue, paired=semivalue.p == 0.5)
-    if isinstance(semivalue, Shapley):
+    if kind is Shapley:
         return SizeOptimalSampler(tilt=0.35, enumerate_border="auto")
-    if isinstance(semivalue, BetaShapley):
+    if kind is BetaShapley:
         lean = max(semivalue.alpha / semivalue.beta, 1.0)  # towards small coalitions, as it is
         tilt = round(0.35 * lean**-0.43, 2)  # 0.19 for Beta(4, 1), 0.11 for Beta(16, 1)
         return SizeOptimalSampler(semivalue, tilt, enumerate_border="auto")
