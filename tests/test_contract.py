@@ -274,3 +274,14 @@ def test_an_offset_of_the_score_costs_no_digits(offset):
         moved = play(Shifted(), sampler, sv.Banzhaf(), 5, strategy=strategy)
         np.testing.assert_allclose(moved.values, plain.values, atol=1e-7)
         np.testing.assert_allclose(moved.stderr, plain.stderr, rtol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", [sm.UniformSampler(), sm.CoalitionSampler()], ids=repr)
+@pytest.mark.parametrize("semivalue", [sv.Shapley(), sv.BetaShapley(4, 1)], ids=repr)
+def test_coin_flips_for_many_players_are_refused(sampler, semivalue):
+    strategy = SampleReuse if sampler.draws == "coalitions" else MarginalMean
+    with pytest.raises(ValueError, match="almost never draws.*such as PermutationSampler"):
+        strategy(semivalue, sampler, 16)
+    strategy(sv.Banzhaf(), sampler, 500)
+    for n in range(2, 11):  # an enumeration is no matter of chance
+        SampleReuse(sv.BetaShapley(16, 1), sm.ExhaustiveSampler(), n)

@@ -79,7 +79,7 @@ class EvaluationStrategy(ABC):
         n_rounds = sampler.n_rounds(n)  # also where an exhaustive sampler refuses many players
         proposal = np.asarray(sampler.size_pmf(n), dtype=float)
         for wanted, drawn in self._needs(proposal):
-            _check_covers(semivalue, sampler, wanted, drawn)
+            _check_covers(semivalue, sampler, wanted, drawn, is_random=n_rounds is None)
         # A sampler that ends has drawn everything by then: nothing is left to chance.
         self.limit = None if n_rounds is None else sampler.sample_limit(range(n))
         self._weigh(proposal)
@@ -154,12 +154,12 @@ def importance(wanted, drawn):
     return np.divide(wanted, drawn, out=np.zeros_like(wanted), where=drawn > 0)
 
 
-def _check_covers(semivalue, sampler, wanted, drawn):
+def _check_covers(semivalue, sampler, wanted, drawn, is_random):
     missed = np.where(drawn > 0, 0, wanted)
     spread = wanted * importance(wanted, drawn)  # second moment of the weights, by size
     if missed.sum() > _NEGLIGIBLE:
         size, how = missed.argmax(), "never"
-    elif spread.sum() > _WORST_VARIANCE:
+    elif is_random and spread.sum() > _WORST_VARIANCE:
         size, how = spread.argmax(), "almost never"
     else:
         return

@@ -18,6 +18,7 @@ class MarginalMean(EvaluationStrategy):
 
     def _weigh(self, proposal):
         self.weight = importance(self.pmf, proposal)
+        self.is_even = bool((self.weight == 1).all())
         self.borrowed = max(self.weight[self.pmf > 0].max() - 1, 1)
         second, fourth = (proposal @ self.weight**power for power in (2, 4))
         self.enough = 30 * fourth / second**2  # observations before a variance can be trusted
@@ -36,9 +37,13 @@ class MarginalMean(EvaluationStrategy):
         tally["group"][...] = group
         if walks.length == self.n:  # permutations, each of which serves all players
             marginals = scores[:, 1:] - scores[:, :-1]
-            marginals *= self.weight
+            if not self.is_even:
+                marginals *= self.weight
             by_player = np.empty_like(marginals)
-            by_player[np.arange(len(walks))[:, None], walks.order] = marginals
+            if len(walks) == 1:  # two indices take five times as long
+                by_player[0][walks.order[0]] = marginals[0]
+            else:
+                by_player[np.arange(len(walks))[:, None], walks.order] = marginals
             tally["seen"] += len(walks)
             self._merge(tally, *_moments(by_player.reshape(-1, group, self.n)))
             return
