@@ -110,7 +110,7 @@ class Other(Noisy):
         return enumerate_values(self, Given())
 
 
-def _errors(controls, semivalue, n_rounds=2, n_seeds=30):
+def _errors(controls, semivalue, n_rounds=2, n_seeds=20):
     class Strategy(RegressionAdjusted):
         def __init__(self, semivalue, sampler, n):
             super().__init__(semivalue, sampler, n, controls)
@@ -129,7 +129,7 @@ def test_controls_take_their_noise_out_and_leave_no_bias(semivalue):
     off, centre, told = _errors(controls, semivalue)
     assert (plain**2).mean() > 4 * (off**2).mean()
     spread = centre.std(axis=0, ddof=1)
-    assert (np.abs(centre.mean(axis=0)) < 4.5 * spread / np.sqrt(30)).all()
+    assert (np.abs(centre.mean(axis=0)) < 4.5 * spread / np.sqrt(20)).all()
     assert 0.8 < np.sqrt((told**2).mean() / (spread**2).mean()) < 1.3
 
 
