@@ -12,6 +12,7 @@ from scipy.special import betaln
 __all__ = ["label_scores", "label_values", "nearest_values", "target_values"]
 
 _CELLS = 2**16  # games times coalitions that are scored at once: small enough for a fast cache
+_NEGLIGIBLE = 1e-17  # probability of a size, that is left out
 _LOOK = 8  # neighbours between two looks at whether all games are decided
 
 
@@ -207,7 +208,7 @@ def nearest_values(scores, empty_score, size_pmf):
 def _chance_of_a_seat(size_pmf, n_neighbors):
     """Chance that one who joins is among the nearest, for every place, nearest first."""
     n = len(size_pmf)
-    size, chance = np.flatnonzero(size_pmf), np.zeros(n)
+    size, chance = np.flatnonzero(size_pmf > _NEGLIGIBLE), np.zeros(n)
     log_pmf, log_all = np.log(size_pmf[size]), _log_choose(n - 1, size)
     for first in range(0, n, step := max(1, 2**22 // n)):
         nearer = np.arange(first, min(first + step, n))[:, None]

@@ -18,6 +18,7 @@ from ..engine import Game, Rules, run_rounds, settle
 from ..neighbors import label_scores, label_values
 from ..run import Run
 from ..samplers import SizeOptimalSampler
+from ..semivalues import Shapley
 from ..stopping import MaxEvaluations
 from ..strategies import RegressionAdjusted
 from ..utilities import ModelUtility, Utility, make_utility
@@ -72,11 +73,11 @@ class NeighborControls:
     def values(self, semivalue):
         """Return the semivalues of each control and their standard errors, of shape (n, 3)."""
         order, tells = self._games
-        pmf = semivalue.size_pmf(order.shape[1])
+        pmf = None if type(semivalue) is Shapley else semivalue.size_pmf(order.shape[1])
         values = np.empty((order.shape[1], len(_NEIGHBORS)))
         for j, k in enumerate(_NEIGHBORS):
             of_game = label_values(tells, k, pmf)
-            values[:, j] = np.bincount(order.ravel(), of_game.ravel(), len(pmf)) / len(order)
+            values[:, j] = np.bincount(order.ravel(), of_game.ravel()) / len(order)
         return values, np.zeros_like(values)
 
 
@@ -231,8 +232,14 @@ def _made(name, problem):
         if name == "knn":
             X, y, X_val = rows
             if classifier:
-                y_val = np.searchsorted(utility.classes, y_val)
+                y_val = _codes(utility.classes, y_val)
             made.append(NeighborControls(X, y, X_val, y_val, classifier))
         else:
             made.append(UtilityControl(utility))
     return made, ""
+
+
+def _codes(classes, labels):
+    """Return the places of labels among the classes, -1 for a label that no row has."""
+    codes = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    return np.where(classes[codes] == labels, codes, -1)
