@@ -231,11 +231,12 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         >>> from sklearn.datasets import load_iris
         >>> from sklearn.naive_bayes import GaussianNB
         >>> from skdvl import BanzhafValuator
+        >>> from skdvl.samplers import CoalitionSampler
         >>> X, y = load_iris(return_X_y=True)
-        >>> valuator = BanzhafValuator(GaussianNB(), random_state=0).fit(X, y)
-        >>> lower, upper = valuator.confidence_interval(0.9).T
-        >>> lower.shape, bool((lower < upper).all())
-        ((150,), True)
+        >>> valuator = BanzhafValuator(GaussianNB(), sampler=CoalitionSampler(), random_state=0)
+        >>> lower, upper = valuator.fit(X, y).confidence_interval(0.9).T
+        >>> bool((lower <= valuator.values_).all() and (valuator.values_ <= upper).all())
+        True
         """
         check_is_fitted(self, "values_")
         if not (isinstance(level, Real) and 0 < level < 1):
