@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import GaussianNB
 
 from skdvl import BanzhafValuator, SemivalueValuator, ShapleyValuator
-from skdvl.samplers import CoalitionSampler, SizeOptimalSampler
+from skdvl.samplers import CoalitionSampler, PermutationSampler, SizeOptimalSampler
 from skdvl.semivalues import Banzhaf, BetaShapley, LeaveOneOut, Shapley
 from skdvl.stopping import MaxRounds
 from skdvl.strategies import PerSizeReuse, RegressionAdjusted
@@ -86,7 +86,8 @@ def test_what_cannot_be_read_is_refused(medium):
     X, y = medium[:2]
     with pytest.raises(NotFittedError):
         ShapleyValuator(GaussianNB()).revalue(Banzhaf())
-    plain = ShapleyValuator(GaussianNB(), stopping=MaxRounds(1), cv=2, random_state=0).fit(X, y)
+    settings = {"sampler": PermutationSampler(), "stopping": MaxRounds(1), "cv": 2}
+    plain = ShapleyValuator(GaussianNB(), **settings, random_state=0).fit(X, y)
     with pytest.raises(ValueError, match="only PerSizeReuse and RegressionAdjusted keep"):
         plain.revalue(Banzhaf())
     settings = _settings(RegressionAdjusted, sampler=CoalitionSampler(0.5), cv=2)
