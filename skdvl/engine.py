@@ -12,9 +12,12 @@ from .evaluation import score_rounds
 from .run import Run
 from .samplers.base import IndexSampler, Round
 from .stopping import StoppingRule
+from .stopping.base import is_look
 from .strategies import Estimate, EvaluationStrategy, fold_noise, noise_floor
 from .truncation import Truncation
 from .utilities.base import Utility
+
+_GROWTH = 1.1  # of rounds, between two estimates that nothing but a progress line reads
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
                 if noise is not None:
                     fold_noise(tallies[g], walks, noise)
             run = run.after(tallies, scored, seconds)
-            if _is_due(games, run):
+            if _is_due(games, rules.stopping, run):
                 run = run.estimated(_estimate(games, run))
             yield run
             if stopping.completion(run) >= 1:
@@ -165,9 +168,9 @@ def _draw(game, sampler, seed, t, g):
     return walks if prelude is None else walks.after(prelude)
 
 
-def settle(games, run: Run):
+def settle(games, stopping, run: Run):
     """Return a run with values of all its rounds, the last of which may have had no estimate."""
-    if run.n_rounds == 0 or _is_due(games, run):
+    if run.n_rounds == 0 or _is_due(games, stopping, run):
         return run
     return revalue(games, run)
 
@@ -177,9 +180,13 @@ def revalue(games, run: Run):
     return run.settled(_estimate(games, run))
 
 
-def _is_due(games, run):
+def _is_due(games, stopping, run):
     """Whether the values of a run are of all its rounds."""
-    return run.history is not None or all(g.strategy.is_due(run.n_rounds) for g in games)
+    if run.history is not None:
+        return True
+    if not (stopping.reads_values or is_look(run.n_rounds, _GROWTH)):
+        return False
+    return all(game.strategy.is_due(run.n_rounds) for game in games)
 
 
 def _estimate(games, run):

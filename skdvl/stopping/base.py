@@ -21,6 +21,9 @@ class StoppingRule(BaseEstimator, ABC):
         How many passes the rule looks back in ``run.recent``, itself included; 1 by default.
     ends : bool
         Whether the rule can stop a run at all.
+    reads_values : bool
+        Whether the rule reads more of a run than what was spent: the values are then estimated
+        after every round. True by default.
     round_limit, time_limit : float
         Rounds, and seconds, at which the rule is sure to stop, where it knows; infinite by
         default. Nothing is drawn beyond, and a round that is under way when time is up is given
@@ -29,6 +32,7 @@ class StoppingRule(BaseEstimator, ABC):
 
     _parameter_constraints: dict = {}
     ends = True
+    reads_values = True
     round_limit = math.inf
     time_limit = math.inf
 
@@ -100,6 +104,10 @@ class AnyOf(StoppingRule):
         return self.left.ends or self.right.ends
 
     @property
+    def reads_values(self):
+        return self.left.reads_values or self.right.reads_values
+
+    @property
     def round_limit(self):
         return min(self.left.round_limit, self.right.round_limit)
 
@@ -142,6 +150,7 @@ class NoStopping(StoppingRule):
     """Never stop: for samplers that end by themselves, such as the exhaustive ones."""
 
     ends = False
+    reads_values = False
 
     def completion(self, run):
         return 0.0

@@ -16,6 +16,7 @@ class MaxRounds(StoppingRule):
     """
 
     _parameter_constraints = {"n_rounds": COUNT}
+    reads_values = False
 
     def __init__(self, n_rounds=100):
         self.n_rounds = n_rounds
@@ -37,6 +38,7 @@ class MaxEvaluations(StoppingRule):
     """
 
     _parameter_constraints = {"n_evaluations": COUNT}
+    reads_values = False
 
     def __init__(self, n_evaluations=10_000):
         self.n_evaluations = n_evaluations
@@ -91,6 +93,7 @@ class MaxTime(StoppingRule):
     """
 
     _parameter_constraints = {"seconds": [Interval(Real, 0, None, closed="neither")]}
+    reads_values = False
 
     def __init__(self, seconds=60.0):
         self.seconds = seconds

@@ -69,4 +69,5 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     games = [Game(utility, made, np.arange(n))]
     begun, recall = Run.begin([made.empty()], n, seed), make_recall(cache, [utility])
     runs = run_rounds(games, rules, begun, recall=recall, n_jobs=n_jobs)
-    return settle(games, deque(runs, maxlen=1).pop())  # all of them would fill the memory
+    last = deque(runs, maxlen=1).pop()  # all of them would fill the memory
+    return settle(games, rules.stopping, last)

@@ -124,7 +124,7 @@ def _estimated(utility, semivalue):
     rules = Rules(sampler, MaxEvaluations(int(np.clip(each * n, least, most))))
     for last in run_rounds(games, rules, run):
         run = last
-    return settle(games, run)
+    return settle(games, rules.stopping, run)
 
 
 @dataclass(frozen=True)

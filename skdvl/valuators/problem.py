@@ -205,7 +205,7 @@ def _play_rounds(games, rules, begun, keeper, recall, n_jobs):
                     break
     finally:
         keeper.close()
-    return settle(games, keeper.last)
+    return settle(games, rules.stopping, keeper.last)
 
 
 def make_repeats(valuator):
