@@ -4,7 +4,7 @@ Run it with ``OMP_NUM_THREADS=1 python benchmarks/estimators.py [game ...]``; al
 an hour, most of it for the reference values. A number is how many times lower the mean squared
 error is than that of plain permutations, which get as many evaluations, in the same run: sample
 reuse, `KernelBanzhaf` or `LeverageSHAP`, the regression without and with the neighbours as
-controls, and, for Shapley values, the best of shapiq's samplers for each game, if it is installed.
+controls, and, at 10n, the best of pyDVL's and of shapiq's samplers for each game, where installed.
 Then, of the regression with controls: Spearman's correlation with the reference, the overlap of
 the lowest tenth, and seconds, scores included. The last lines are geometric means over the games.
 """
@@ -16,6 +16,7 @@ from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
 import numpy as np
+import peers
 from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.kernel_ridge import KernelRidge
@@ -46,13 +47,9 @@ from skdvl.valuators.controls import NeighborControls
 from skdvl.valuators.design import regression_sampler
 from skdvl.workers import pinned_threads
 
-try:
-    import shapiq
-except ImportError:
-    shapiq = None
-
 N, N_VAL, REPEATS = 100, 300, 6
 ROUNDS = {"3n": 1, "10n": 4, "50n": 20}  # of 256 evaluations, and the border
+PEERS = "10n"  # where other libraries are shown beside
 REFERENCE = 300  # rounds
 SEMIVALUES = [Shapley(), Banzhaf(), BetaShapley(4, 1), BetaShapley(16, 1)]
 
@@ -127,8 +124,9 @@ def compare(utility, semivalue, reference, n_rounds):
         ]
         seen[name] = np.array([run.values for run in runs]), perf_counter() - began
         told[name] = square(seen[name][0], reference) * runs[0].n_evaluations
-    if shapiq is not None and isinstance(semivalue, Shapley):
-        told["shapiq"] = best_of_shapiq(utility, reference, runs[0].n_evaluations)
+    if n_rounds == ROUNDS[PEERS]:
+        given = utility, semivalue, partial(square, reference=reference)
+        told |= peers.lowest_errors(*given, runs[0].n_evaluations, REPEATS)
     values, seconds = seen["with controls"]
     gains = {name: told["permutations"] / error for name, error in told.items()}
     low, n_low = np.argsort(reference.values)[: N // 10], N // 10
@@ -140,24 +138,6 @@ def compare(utility, semivalue, reference, n_rounds):
 def square(values, reference):
     """Return the mean squared error, less that of the reference."""
     return max(((values - reference.values) ** 2 - reference.stderr**2).mean(), 1e-300)
-
-
-def best_of_shapiq(utility, reference, n_evaluations):
-    """Return the lowest mean squared error of some of its samplers, times evaluations."""
-
-    def game(masks):
-        return utility(np.atleast_2d(masks).astype(bool))
-
-    names = "KernelSHAP", "SVARM", "StratifiedSamplingSV", "UnbiasedKernelSHAP", "OwenSamplingSV"
-    found = []
-    for name in names:
-        values = []
-        for seed in range(REPEATS):
-            sampler = getattr(shapiq.approximator, name)(n=N, random_state=seed)
-            told = sampler.approximate(n_evaluations, game)
-            values.append(told.get_n_order_values(1))
-        found.append(square(np.array(values), reference))
-    return min(found) * n_evaluations
 
 
 def cost(n=1000, n_rounds=100):
