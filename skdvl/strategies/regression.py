@@ -5,8 +5,8 @@ from math import log
 
 import numpy as np
 
-from ..coalitions import Walks
-from .base import Estimate, EvaluationStrategy, importance
+from .base import Estimate, importance
+from .kept import KeptScores
 from .moments import FoldMoments, Moments, Sample
 from .surrogate import Surrogate, fit
 
@@ -18,7 +18,7 @@ _MOST_PLAYERS = 10_000  # with effects of their own: their moments are n x n num
 _LEVERAGE = 0.95  # at most
 
 
-class RegressionAdjusted(EvaluationStrategy):
+class RegressionAdjusted(KeptScores):
     """The values of a linear model of the utility, and of what the model leaves over.
 
     Scores of coalitions are described by a ridge regression on their size, their members, and
@@ -63,14 +63,10 @@ class RegressionAdjusted(EvaluationStrategy):
     (75,)
     """
 
-    accepts = "coalitions"
     keeps_scores = True
     takes_controls = True
 
     def __init__(self, semivalue, sampler, n, controls=None):
-        self.group = sampler._draw(0, 0, min(n, 4)).group
-        if self.group > 2:
-            raise ValueError("RegressionAdjusted takes single coalitions or complement pairs.")
         super().__init__(semivalue, sampler, n)
         if self.group == 2 and not np.allclose(self.pmf, self.pmf[::-1], rtol=1e-6, atol=0):
             raise ValueError(
@@ -109,55 +105,15 @@ class RegressionAdjusted(EvaluationStrategy):
         how_many = np.where(np.isin(sizes, [1, n - 1]), n, 1)
         self.border_inside, self.border_outside = joined / how_many, left / how_many
 
-    @cached_property
-    def border(self):
-        """The coalitions that are enumerated, as a boolean matrix."""
-        n, parts = self.n, []
-        for size in np.flatnonzero(self.enumerated):
-            if size in (0, n):
-                parts.append(np.full((1, n), size == n))
-            else:
-                parts.append(np.eye(n, dtype=bool) if size == 1 else ~np.eye(n, dtype=bool))
-        return np.concatenate(parts)
-
-    def prelude(self):
-        return Walks(self.border, np.empty((len(self.border), 0), dtype=np.intp), self.group)
-
     def is_due(self, n_rounds):
         growth = _GROWTH[self.n > _FEW]
         return n_rounds < 4 or int(log(n_rounds, growth)) > int(log(n_rounds - 1, growth))
 
     def empty(self):
-        return {
-            "border": np.empty(0),
-            "masks": np.empty((0, -(-self.n // 8)), dtype=np.uint8),
-            "sizes": np.empty(0, dtype=np.int64),
-            "scores": np.empty(0),
-            "controls": np.empty((0, 0)),
-        }
+        return super().empty() | {"controls": np.empty((0, 0))}
 
-    def fold(self, tally, walks, scores):
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"A coalition scored {scores[~np.isfinite(scores)][0]}, and {type(self).__name__} "
-                "fits a model to the scores. Set a finite error_score, or let the sampler draw "
-                "permutations: sampler=PermutationSampler()."
-            )
-        known = 0 if len(tally["border"]) else len(self.border)
-        if known:
-            tally["border"] = scores[:known, 0].copy()
-        sizes = walks.sizes[:, 0]
-        keep = ~self.enumerated[sizes]
-        keep[:known] = False
-        masks = walks.start[keep]
-        new = {
-            "masks": np.packbits(masks, axis=1),
-            "sizes": sizes[keep],
-            "scores": scores[keep, 0],
-            "controls": self._controls_of(masks),
-        }
-        for name, array in new.items():
-            tally[name] = np.concatenate([tally[name], array]) if len(tally[name]) else array
+    def _kept(self, masks, scores):
+        return super()._kept(masks, scores) | {"controls": self._controls_of(masks)}
 
     def _controls_of(self, masks):
         """Return what each control is worth to some coalitions, of shape (m, c)."""
