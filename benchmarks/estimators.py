@@ -126,7 +126,7 @@ def compare(utility, semivalue, reference, n_rounds):
         told[name] = square(seen[name][0], reference) * runs[0].n_evaluations
     if n_rounds == ROUNDS[PEERS]:
         given = utility, semivalue, partial(square, reference=reference)
-        told |= peers.lowest_errors(*given, runs[0].n_evaluations, REPEATS)
+        told |= peers.lowest_errors(*given, runs[0].n_evaluations, REPEATS // 3)
     values, seconds = seen["with controls"]
     gains = {name: told["permutations"] / error for name, error in told.items()}
     low, n_low = np.argsort(reference.values)[: N // 10], N // 10

@@ -61,21 +61,21 @@ class Counted:
         return self
 
     def __call__(self, asked):
-        masks = self._mask(asked) if hasattr(asked, "subset") else np.atleast_2d(asked)
-        self.n_evaluations += len(masks)
-        scores = self.utility(masks.astype(bool))
-        return float(scores[0]) if hasattr(asked, "subset") else scores
-
-    def _mask(self, sample):
+        if isinstance(asked, np.ndarray):  # shapiq
+            masks = np.atleast_2d(asked).astype(bool)
+            self.n_evaluations += len(masks)
+            return self.utility(masks)
         mask = np.zeros((1, self.utility.n_players), dtype=bool)
-        mask[0, np.asarray(sample.subset, dtype=int)] = True
-        return mask
+        if asked is not None:  # nobody
+            mask[0, np.asarray(asked.subset, dtype=int)] = True
+        self.n_evaluations += 1
+        return float(self.utility(mask)[0])
 
 
 def _of_shapiq(semivalue):
     if shapiq is None or not isinstance(semivalue, Shapley):
         return {}
-    names = "KernelSHAP", "SVARM", "StratifiedSamplingSV", "UnbiasedKernelSHAP", "OwenSamplingSV"
+    names = "KernelSHAP", "UnbiasedKernelSHAP", "SVARM"
     return {f"shapiq {name}": partial(_shapiq_values, name) for name in names}
 
 
@@ -88,10 +88,8 @@ def _shapiq_values(name, game, n_evaluations, seed):
 def _of_pydvl(semivalue):
     if pydvl is None:
         return {}
-    names = ["PermutationSampler", "AntitheticPermutationSampler"]
-    names += ["UniformSampler", "AntitheticSampler", "VRDSSampler"]
-    if isinstance(semivalue, Banzhaf):
-        names[-1] = "MSR"
+    last = "MSR" if isinstance(semivalue, Banzhaf) else "VRDSSampler"
+    names = "PermutationSampler", "AntitheticPermutationSampler", last
     return {f"pyDVL {name}": partial(_pydvl_values, name, semivalue) for name in names}
 
 

@@ -223,4 +223,5 @@ def pool(games, estimates, n_players):
     centre = np.where(known > 0, centre / np.maximum(known, 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):  # Welch and Satterthwaite
         freedom = np.where(doubt > 0, variance**2 / doubt, np.inf)
-    return Estimate(values, stderr, counts, centre, np.nan_to_num(freedom, nan=1.0))
+    misfit = float(np.mean([estimate.misfit for estimate in estimates]))
+    return Estimate(values, stderr, counts, centre, np.nan_to_num(freedom, nan=1.0), misfit)

@@ -13,6 +13,7 @@ from .checkpoint import read_arrays, write_arrays
 _ARRAYS = ("values", "stderr", "counts", "centre", "freedom", "plays", "recent")
 _WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
 _BEGUN = ("scores", "noise", "counters")
+_NUMBERS = ("elapsed", "misfit")
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
 
 
@@ -29,6 +30,8 @@ class Run:
         scores behind each. A player that no draw has met yet has the value NaN.
     centre, freedom : ndarray of shape (n_players,)
         What the standard errors are of, and their degrees of freedom.
+    misfit : float
+        See `skdvl.strategies.Estimate`.
     n_rounds, n_evaluations, n_failed : int
         Rounds, scored coalitions, and scored coalitions that could not be fitted.
     elapsed : float
@@ -58,6 +61,7 @@ class Run:
     plays: np.ndarray
     centre: np.ndarray | None = None
     freedom: np.ndarray | None = None
+    misfit: float = np.nan
     seed: int = 0
     n_rounds: int = 0
     n_evaluations: int = 0
@@ -145,7 +149,7 @@ class Run:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays["counters"] = np.array([getattr(self, name) for name in _COUNTERS], dtype=np.int64)
         arrays["seed"] = np.array(self.seed, dtype=np.int64)
-        arrays["elapsed"] = np.array(self.elapsed)
+        arrays |= {name: np.array(getattr(self, name)) for name in _NUMBERS}
         if self.history is not None:
             arrays["history"] = np.reshape(self.history, (len(self.history), len(self.values)))
         for game, tally in enumerate(self.tallies):
@@ -179,7 +183,7 @@ class Run:
             **{name: arrays[name] for name in _ARRAYS},
             **dict(zip(_COUNTERS, arrays["counters"].tolist(), strict=True)),
             seed=int(arrays["seed"]),
-            elapsed=float(arrays["elapsed"]),
+            **{name: float(arrays[name]) for name in _NUMBERS},
             window=max(window, _WINDOW),
             history=list(arrays["history"]) if store_history else None,
             begun=begun,
@@ -188,11 +192,12 @@ class Run:
 
 def _told(estimate):
     """Return what a run keeps of an estimate."""
-    values, stderr, counts, centre, freedom = estimate
+    values, stderr, counts, centre, freedom, misfit = estimate
     return {
         "values": values,
         "stderr": stderr,
         "counts": counts,
         "centre": values if centre is None else centre,
         "freedom": np.full(len(values), np.inf) if freedom is None else freedom,
+        "misfit": misfit,
     }

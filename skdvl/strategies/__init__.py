@@ -1,6 +1,7 @@
 """Strategies: how scores become values and standard errors."""
 
 from .base import Estimate, EvaluationStrategy
+from .least_core import Core, LeastCore
 from .least_squares import KernelBanzhaf, LeverageSHAP
 from .marginal import MarginalMean
 from .noise import fold_noise, noise_floor
@@ -8,9 +9,11 @@ from .regression import RegressionAdjusted
 from .reuse import PerSizeReuse, SampleReuse
 
 __all__ = [
+    "Core",
     "Estimate",
     "EvaluationStrategy",
     "KernelBanzhaf",
+    "LeastCore",
     "LeverageSHAP",
     "MarginalMean",
     "PerSizeReuse",

@@ -25,6 +25,8 @@ class Estimate(NamedTuple):
         Estimates without bias, which the standard errors are of; None if that is the values.
     freedom : ndarray of float or None, default=None
         Degrees of freedom of the standard errors; None if there are many.
+    misfit : float, default=nan
+        How far any values are from what was asked of them, where values are a compromise.
     """
 
     values: np.ndarray
@@ -32,6 +34,7 @@ class Estimate(NamedTuple):
     counts: np.ndarray
     centre: np.ndarray | None = None
     freedom: np.ndarray | None = None
+    misfit: float = np.nan
 
 
 class EvaluationStrategy(ABC):

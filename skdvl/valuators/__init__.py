@@ -3,6 +3,7 @@
 from .base import BaseValuator
 from .coalition import CoalitionValuator
 from .knn_shapley import KNNShapleyValuator
+from .least_core import LeastCoreValuator
 from .random import RandomValuator
 from .semivalue import (
     BanzhafValuator,
@@ -21,6 +22,7 @@ __all__ = [
     "CoalitionValuator",
     "DeltaShapleyValuator",
     "KNNShapleyValuator",
+    "LeastCoreValuator",
     "LeaveOneOutValuator",
     "RandomValuator",
     "SemivalueValuator",

@@ -24,6 +24,7 @@ from ..caching import open_cache
 from ..callbacks import RoundCallbacks, with_callbacks
 from ..identity import digest
 from ..run import Run
+from ..stopping import MaxEvaluations, TargetReliability
 from ..utilities import Utility
 from ..utilities.pairwise import check_pairs, is_pairwise
 from .base import BaseValuator
@@ -63,6 +64,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     """
 
     _parameter_constraints: dict = CONSTRAINTS
+    _strategy = None  # of a valuator that has but one
 
     def __init__(
         self,
@@ -127,6 +129,10 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     def _make_truncation(self):
         return self.truncation
+
+    def _make_stopping(self, n_players):
+        """Return the rule that ``stopping=None`` stands for, with so many players in each game."""
+        return TargetReliability(0.95) | MaxEvaluations(20_000)
 
     # ------------------------------------------------------------------ the public calls
 

@@ -31,6 +31,8 @@ def make_design(valuator, problem, n_players):
     """
     sampler, strategy = valuator.sampler, valuator.strategy
     is_left = isinstance(sampler, str), isinstance(strategy, str)
+    if valuator._strategy is not None:
+        return valuator._make_sampler(n_players) if is_left[0] else sampler, valuator._strategy
     if is_left[0]:
         sampler = valuator._make_sampler(n_players)
         better = regression_sampler(valuator._make_semivalue())

@@ -11,7 +11,7 @@ from ..caching import open_cache
 from ..engine import Rules
 from ..samplers import IndexSampler, PermutationSampler, Round
 from ..semivalues import Semivalue
-from ..stopping import MaxEvaluations, NoStopping, StoppingRule, TargetReliability
+from ..stopping import NoStopping, StoppingRule
 from ..strategies import EvaluationStrategy, MarginalMean
 from ..truncation import Truncation
 from ..utilities.choice import kernel_names
@@ -55,6 +55,13 @@ def check_parts(valuator):
     _check_part(valuator, "stopping", StoppingRule, None)
     _check_part(valuator, "truncation", Truncation, None)
     strategy = valuator.strategy
+    own = valuator._strategy
+    if own is not None and (strategy != "auto" or valuator.truncation is not None):
+        raise ValueError(
+            f"{type(valuator).__name__} has a strategy of its own, {own.__name__}, and got "
+            f"strategy={strategy!r}, truncation={valuator.truncation!r}. Leave both out, or use "
+            "SemivalueValuator."
+        )
     known = isinstance(strategy, type) and issubclass(strategy, EvaluationStrategy)
     if not known and strategy != "auto":
         raise ValueError(
@@ -112,7 +119,7 @@ def make_plan(valuator, problem, players):
     """
     truncation, sampler = valuator._make_truncation(), valuator.sampler
     parts = sampler, truncation, valuator.strategy, valuator.store_history
-    is_open = parts == ("auto", None, "auto", False)
+    is_open = parts == ("auto", None, "auto", False) and valuator._strategy is None
     strategy = valuator.strategy
     if truncation is None:
         sampler, strategy = make_design(valuator, problem, max(map(len, players)))
@@ -129,7 +136,7 @@ def make_plan(valuator, problem, players):
     if stopping is None:
         stopping = NoStopping()
         if endless:
-            stopping = TargetReliability(0.95) | MaxEvaluations(20_000)
+            stopping = valuator._make_stopping([len(own) for own in players])
     if endless and not stopping.ends:
         raise ValueError(
             f"{stopping!r} never stops and {sampler!r} never runs out, so the fit would not end. "
