@@ -42,6 +42,7 @@ SAMPLERS = [
     sm.PairedSampler(),
     sm.PairedSampler(sv.BetaShapley(4, 1)),
     sm.LeverageSampler(),
+    sm.GroupTestingSampler(),
 ]
 SEMIVALUES = [
     sv.Shapley(),
@@ -73,9 +74,11 @@ _ALL = {type(semivalue).__name__ for semivalue in SEMIVALUES}
 REFUSED = (
     {("LeaveOneOutSampler()", name) for name in _ALL - {"LeaveOneOut"}}
     | {("DeltaShapleySampler(lower=1, upper=3)", name) for name in _ALL - {"DeltaShapley"}}
-    | {
-        ("LeverageSampler()", name) for name in _ALL - {"DeltaShapley"}
-    }  # of nobody and everybody, by sample reuse
+    | {  # which draw neither nobody nor everybody
+        (sampler, name)
+        for sampler in ("LeverageSampler()", "GroupTestingSampler()")
+        for name in _ALL - {"DeltaShapley"}
+    }
     | {("CoalitionSampler(p=0.35)", "LeaveOneOut")}  # 0.35 ** 6
 )
 

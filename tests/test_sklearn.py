@@ -25,6 +25,8 @@ ESTIMATORS = [
     skdvl.LeaveOneOutValuator(GaussianNB(), cv=2),
     skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
     skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
+    skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.RandomValuator(random_state=0),
     skdvl.KNNShapleyValuator(),
     skdvl.KNNShapleyValuator(task="regression"),

@@ -4,7 +4,13 @@
 """
 
 from .base import IndexSampler, Round, Sample
-from .coalition import CoalitionSampler, LeverageSampler, PairedSampler, SizeOptimalSampler
+from .coalition import (
+    CoalitionSampler,
+    GroupTestingSampler,
+    LeverageSampler,
+    PairedSampler,
+    SizeOptimalSampler,
+)
 from .exhaustive import ExhaustivePermutationSampler, ExhaustiveSampler
 from .marginal import AntitheticSampler, LeaveOneOutSampler, UniformSampler
 from .owen import OwenSampler
@@ -17,6 +23,7 @@ __all__ = [
     "DeltaShapleySampler",
     "ExhaustivePermutationSampler",
     "ExhaustiveSampler",
+    "GroupTestingSampler",
     "IndexSampler",
     "LeaveOneOutSampler",
     "LeverageSampler",

@@ -170,6 +170,40 @@ class PairedSampler(SizeOptimalSampler):
         self.batch_size = batch_size
 
 
+class GroupTestingSampler(SizeOptimalSampler):
+    """Coalitions of the sizes 1 to n - 1, in proportion to 1/k + 1/(n - k).
+
+    Parameters
+    ----------
+    batch_size : int, default=1
+        Samples in each batch of `generate_batches`; the index of each is None.
+
+    References
+    ----------
+    Jia et al. (2019), "Towards efficient data valuation based on the Shapley value",
+    arXiv:1902.10275.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import GroupTestingSampler
+    >>> GroupTestingSampler().size_pmf(5).round(2)
+    array([0.  , 0.3, 0.2, 0.2, 0.3, 0.  ])
+    """
+
+    _parameter_constraints = {}
+    semivalue, tilt, paired, enumerate_border = None, 0.0, False, False
+
+    def __init__(self, *, batch_size=1):
+        self.batch_size = batch_size
+
+    def size_pmf(self, n):
+        if n == 1:
+            return np.full(2, 0.5)
+        k = np.arange(1, n)
+        weight = np.concatenate([[0.0], 1 / k + 1 / k[::-1], [0.0]])
+        return weight / weight.sum()
+
+
 class LeverageSampler(SizeOptimalSampler):
     """Coalitions and their complements, of each size from 1 to n - 1 alike.
 

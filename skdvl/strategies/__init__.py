@@ -1,6 +1,7 @@
 """Strategies: how scores become values and standard errors."""
 
 from .base import Estimate, EvaluationStrategy
+from .group_testing import GroupTesting, group_testing_bound
 from .least_core import Core, LeastCore
 from .least_squares import KernelBanzhaf, LeverageSHAP
 from .marginal import MarginalMean
@@ -12,6 +13,7 @@ __all__ = [
     "Core",
     "Estimate",
     "EvaluationStrategy",
+    "GroupTesting",
     "KernelBanzhaf",
     "LeastCore",
     "LeverageSHAP",
@@ -20,5 +22,6 @@ __all__ = [
     "RegressionAdjusted",
     "SampleReuse",
     "fold_noise",
+    "group_testing_bound",
     "noise_floor",
 ]

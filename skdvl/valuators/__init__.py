@@ -2,6 +2,7 @@
 
 from .base import BaseValuator
 from .coalition import CoalitionValuator
+from .group_testing import GroupTestingShapleyValuator
 from .knn_shapley import KNNShapleyValuator
 from .least_core import LeastCoreValuator
 from .random import RandomValuator
@@ -21,6 +22,7 @@ __all__ = [
     "BetaShapleyValuator",
     "CoalitionValuator",
     "DeltaShapleyValuator",
+    "GroupTestingShapleyValuator",
     "KNNShapleyValuator",
     "LeastCoreValuator",
     "LeaveOneOutValuator",

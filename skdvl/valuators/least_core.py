@@ -94,4 +94,4 @@ class LeastCoreValuator(CoalitionValuator):
 
     def _set_values(self, run, names):
         super()._set_values(run, names)
-        self.subsidy_ = run.misfit
+        self.subsidy_ = float(run.misfit)
