@@ -51,6 +51,7 @@ _SOMETIMES = (
     "group_values_",
     "group_stderr_",
     "history_",
+    "utility_r2_",
     "_row_groups",
 )
 
@@ -83,6 +84,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         exact="sklearn",
         n_repeats=1,
         repeat_rtol=None,
+        utility_model=None,
+        utility_budget=500,
         cache=None,
         store_history=False,
         warm_start=False,
@@ -106,6 +109,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.exact = exact
         self.n_repeats = n_repeats
         self.repeat_rtol = repeat_rtol
+        self.utility_model = utility_model
+        self.utility_budget = utility_budget
         self.cache = cache
         self.store_history = store_history
         self.warm_start = warm_start
@@ -377,7 +382,8 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         if fingerprint is not None:
             identity = digest((fingerprint, plan.rules.stopping, vars(begun))).hex()
         cache = open_cache(self.cache)
-        parts = problem, plan.rules, strategies, players, begun, keeper, cache, self.n_jobs
+        parts = problem, plan.rules, strategies, players, begun, keeper, cache
+        parts = *parts, self.n_jobs, plan.learning
         n_rounds = plan.rules.round_limit([len(of_game) for of_game in players])
         X, y = (getattr(problem, name, None) for name in ("X", "y"))
         rounds.begin_fit(n_rounds - begun.n_rounds, X, y)
@@ -425,13 +431,16 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         if run.history is not None:
             self.history_ = (np.reshape(run.history, (-1, len(size))) / size)[:, player_of_row]
         self.n_rounds_, self.n_evaluations_ = run.n_rounds, run.n_evaluations
-        self.n_failed_fits_ = run.n_failed
+        self.n_failed_fits_ = run.n_failed + info.n_failed
         self.utility_info_ = info
-        if run.n_failed:
+        if info.r2 is not None:
+            self.utility_r2_ = info.r2
+        if self.n_failed_fits_:
+            n_scored = run.n_evaluations if info.r2 is None else info.n_scored
             warnings.warn(
-                f"{run.n_failed} of {run.n_evaluations} coalitions could not be fitted or scored "
+                f"{self.n_failed_fits_} of {n_scored} coalitions could not be fitted or scored "
                 f"and were given error_score={self.error_score!r}. The first: "
-                f"{run.failure or 'in an earlier session'}",
+                f"{info.failure or run.failure or 'in an earlier session'}",
                 FitFailedWarning,
                 stacklevel=3,
             )

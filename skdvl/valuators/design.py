@@ -62,5 +62,6 @@ def _wins(valuator, problem, n_players):
     """Whether a regression was found to be quicker than permutations for games such as these."""
     if isinstance(problem, Utility):  # of which nothing is known, not even that it learns
         return False
-    walked = valuator.kernel != "refit" and walks(problem.estimator)
+    is_learned = valuator.utility_model is not None
+    walked = not is_learned and valuator.kernel != "refit" and walks(problem.estimator)
     return n_players <= (_MOST_WALKED if walked else _MOST_PLAYERS)

@@ -27,6 +27,13 @@ class UtilityInfo:
         Those of them that were fitted one by one; with a kernel, since it was not sure of them.
     microseconds : float or None
         For each of them, of all workers together.
+    r2 : float or None, default=None
+        Of a utility that was learned, on coalitions that its model has not seen; the mean over the
+        folds. All the above is then of the coalitions that it was learned from.
+    n_failed : int, default=0
+        Those of them on which the estimator failed.
+    failure : str, default=""
+        The first of them, and why.
     """
 
     tier: str
@@ -35,12 +42,17 @@ class UtilityInfo:
     n_scored: int
     n_refitted: int
     microseconds: float | None
+    r2: float | None = None
+    n_failed: int = 0
+    failure: str = ""
 
     def __str__(self):
         how = f"{self.tier} of the kernel {self.kernel!r}" if self.kernel else self.tier
         why = f", since {self.reason}" if self.reason else ""
         pace = "" if self.microseconds is None else f", {self.microseconds:.3g} microseconds each"
-        return f"{how}{why}: {self.n_scored} coalitions, {self.n_refitted} refitted{pace}"
+        learned = "" if self.r2 is None else f"; learned from these with an R2 of {self.r2:.3g}"
+        counts = f"{self.n_scored} coalitions, {self.n_refitted} refitted"
+        return f"{how}{why}: {counts}{pace}{learned}"
 
 
 def make_info(utilities, length, effort):

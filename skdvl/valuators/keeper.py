@@ -30,6 +30,7 @@ def identify(problem, plan, random_state, control_variates):
         "strategy": plan.strategy,
         "sampler": rules.sampler,
         "truncation": rules.truncation,
+        "learning": plan.learning,
         "seed": seed,
         "versions": versions,
         "control_variates": control_variates if plan.strategy.takes_controls else (),

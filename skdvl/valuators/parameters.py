@@ -26,6 +26,8 @@ CONSTRAINTS = {
     "exact": [StrOptions({"sklearn", "optimum"})],
     "n_repeats": [Interval(Integral, 1, None, closed="left")],
     "repeat_rtol": [Interval(Real, 0, None, closed="left"), None],
+    "utility_model": [HasMethods(["fit", "predict"]), None],
+    "utility_budget": [Interval(Integral, 2, None, closed="left")],
     "cache": [StrOptions({"memory", "disk"}), Cache, None],
     "store_history": ["boolean"],
     "warm_start": ["boolean"],
@@ -103,6 +105,13 @@ repeat_rtol : float or None, default=None
     Score a coalition fewer times than `n_repeats`, but for 3, where the standard error of the
     mean is at most this share of the mean. Stopping where scores happen to agree makes `stderr_`
     a little too small, up to a fifth in our tests.
+utility_model : estimator or None, default=None
+    A regressor that learns what coalitions are worth from `utility_budget` of them, and answers
+    for all others (data utility learning): it sees a coalition as a row of zeros and ones. Values
+    and `stderr_` are those of the learned utility, and so are only as good as that;
+    `utility_r2_` tells. See `skdvl.utilities.LearnedUtility`.
+utility_budget : int, default=500
+    With `utility_model`: coalitions that are scored, for each validation set or fold.
 cache : "memory", "disk", Cache or None, default=None
     Where the scores of coalitions are kept, so that none is computed twice: by this valuator, by
     others on the same data and estimator, such as for another semivalue, or by the next fit.
@@ -151,6 +160,9 @@ n_rounds_, n_evaluations_, n_failed_fits_ : int
 utility_info_ : UtilityInfo
     How coalitions were scored: by which kernel or why by none, how many of them were refitted in
     this session, and how long each took.
+utility_r2_ : float
+    With `utility_model` only: R^2 of such a model on scored coalitions that it has not seen, by
+    cross-validation; the mean over the folds of `cv`.
 history_ : ndarray of shape (n_rounds, n_samples)
     With `store_history` only: the values after every round.
 estimator_ : estimator

@@ -18,6 +18,7 @@ from ..utilities.choice import kernel_names
 from ..utilities.optimum import at_optimum
 from .controls import check_control_variates, make_controls
 from .design import make_design
+from .learning import Learning, make_learning
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Plan:
     semivalue : Semivalue
     controls : list of Controls or None
         Of each game; empty if the strategy takes none.
+    learning : Learning or None
+        What the utilities are learned by.
     """
 
     rules: Rules
     strategy: type
     semivalue: Semivalue
     controls: list
+    learning: Learning | None = None
 
     def strategies(self, players):
         """Make the strategy of each game; a misfit of semivalue and sampler is refused here."""
@@ -147,7 +151,8 @@ def make_plan(valuator, problem, players):
     if strategy.takes_controls:
         controls = make_controls(wanted, problem, players)
     rules = Rules(sampler, stopping, truncation, is_open)
-    return Plan(rules, strategy, valuator._make_semivalue(), controls)
+    learning = make_learning(valuator)
+    return Plan(rules, strategy, valuator._make_semivalue(), controls, learning)
 
 
 def _draws_permutations(sampler):

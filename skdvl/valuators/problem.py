@@ -21,6 +21,7 @@ from ..utilities.pairwise import is_pairwise, take_pairs
 from ..utilities.repeats import FEWEST, Repeats, random_states
 from ..workers import pinned_threads, quiet
 from .info import make_info
+from .learning import learn
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Problem:
         return GroupedUtility(utility, player_of_row)
 
 
-def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
+def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs, learning=None):
     """Bind the utilities; then play round after round, unless values are known without.
 
     Parameters
@@ -166,6 +167,8 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
     keeper : Keeper
     cache : Cache or None
     n_jobs : int or None
+    learning : Learning or None, default=None
+        What the utilities are learned by, beforehand.
 
     Returns
     -------
@@ -180,13 +183,19 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs):
             model, utilities = problem.bind(), [problem]
         else:
             model, utilities = problem.bind(begun.seed)
+        recall, learned = make_recall(cache, utilities), None
+        if learning is not None:
+            with quiet():
+                given = utilities, learning, begun.seed, pin_seeds
+                learned = learn(*given, recall=recall, n_jobs=n_jobs)
+            utilities, recall = learned.utilities, None
         games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
         run = solve(games, begun) if rules.is_open else None
         if run is not None:
             return model, run, make_info(utilities, None, run.effort)
-        run = _play_rounds(games, rules, begun, keeper, make_recall(cache, utilities), n_jobs)
+        run = _play_rounds(games, rules, begun, keeper, recall, n_jobs)
     length = rules.sampler.draw(Round(0, 4, np.random.default_rng(0))).length
-    info = make_info(utilities, length, run.effort)
+    info = make_info(utilities, length, run.effort) if learned is None else learned.info
     trouble = None if cache is None else cache.take_trouble()
     if trouble:
         warnings.warn(trouble, RuntimeWarning, stacklevel=4)
