@@ -7,6 +7,7 @@ from .ray_backend import register_ray
 from .valuators import (
     BanzhafValuator,
     BetaShapleyValuator,
+    ClasswiseShapleyValuator,
     DeltaShapleyValuator,
     GroupTestingShapleyValuator,
     KNNShapleyValuator,
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "BanzhafValuator",
     "BetaShapleyValuator",
+    "ClasswiseShapleyValuator",
     "DataPruner",
     "DeltaShapleyValuator",
     "GroupTestingShapleyValuator",

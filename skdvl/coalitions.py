@@ -86,6 +86,38 @@ class Walks:
         return Walks(self.start[first:last], self.order[first:last], self.group)
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where the players of a game are among all those that its utility knows.
+
+    Each of the *others* is there by the toss of a coin, which is thrown anew for each group of
+    walks.
+
+    Attributes
+    ----------
+    seats : ndarray of int of shape (n,)
+        Of each player, its number in the utility.
+    names : ndarray of int
+        What those that the utility knows are called in an error.
+    """
+
+    seats: np.ndarray
+    names: np.ndarray
+
+    def place(self, walks, rng):
+        """Return walks of the players as walks of the utility, with some of the others there."""
+        groups = len(walks) // walks.group
+        start = np.repeat(rng.random((groups, len(self.names))) < 0.5, walks.group, axis=0)
+        start[:, self.seats] = walks.start
+        return Walks(start, self.seats[walks.order], walks.group)
+
+    def take(self, walks):
+        """Return the players' part of walks of the utility."""
+        number = np.empty(len(self.names), dtype=np.intp)
+        number[self.seats] = np.arange(len(self.seats))
+        return Walks(walks.start[:, self.seats], number[walks.order], walks.group)
+
+
 def draws_per_round(n, at_most):
     """How many coalitions of n players one round draws: `at_most`, or what memory allows."""
     return int(np.clip(MAX_CELLS // n, 1, at_most))

@@ -8,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
+from .coalitions import Placement
 from .evaluation import score_rounds
 from .run import Run
 from .samplers.base import IndexSampler, Round
@@ -31,11 +32,23 @@ class Game:
     players : ndarray of int
         Which players of the run these are: with several folds, each fold is a game among those
         that it trains on.
+    placement : skdvl.coalitions.Placement or None, default=None
+        If the utility knows others too.
     """
 
     utility: Utility
     strategy: EvaluationStrategy
     players: np.ndarray
+    placement: Placement | None = None
+
+    @property
+    def names(self):
+        """What those that the utility knows are called."""
+        return self.players if self.placement is None else self.placement.names
+
+    def own(self, walks):
+        """Return the players' part of walks."""
+        return walks if self.placement is None else self.placement.take(walks)
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
         goes_on=lambda: perf_counter() - began < limit,
         together=together,
         skip=skip,
-        players=[game.players for game in games],
+        players=[game.names for game in games],
     )
     elapsed = run.elapsed
     with closing(scored_rounds):
@@ -120,6 +133,7 @@ def run_rounds(games, rules, run: Run, *, recall=None, n_jobs=None):
             told = zip(scored.batches, scored.scores, scored.noise, strict=True)
             for (g, walks), scores, noise in told:
                 tallies[g] = {name: array.copy() for name, array in tallies[g].items()}
+                walks = games[g].own(walks)
                 games[g].strategy.fold(tallies[g], walks, scores)
                 if noise is not None:
                     fold_noise(tallies[g], walks, noise)
@@ -165,7 +179,8 @@ def _draw(game, sampler, seed, t, g):
     rng = np.random.default_rng(np.array([seed, t, g], dtype=np.uint32))
     walks = sampler.draw(Round(t, len(game.players), rng))
     prelude = game.strategy.prelude() if t == 0 else None
-    return walks if prelude is None else walks.after(prelude)
+    walks = walks if prelude is None else walks.after(prelude)
+    return walks if game.placement is None else game.placement.place(walks, rng)
 
 
 def settle(games, stopping, run: Run):

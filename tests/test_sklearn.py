@@ -26,6 +26,7 @@ ESTIMATORS = [
     skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
     skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
+    skdvl.ClasswiseShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.RandomValuator(random_state=0),
     skdvl.KNNShapleyValuator(),

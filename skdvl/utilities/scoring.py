@@ -10,10 +10,12 @@ from .measures import (
     Accuracy,
     BalancedAccuracy,
     BrierLoss,
+    ClassAccuracy,
     LogLoss,
     RocAuc,
     RootSquaredError,
     SquaredError,
+    class_score,
 )
 
 _CELLS = 2**16  # decisions that are looked at together; they stay in the processor's cache
@@ -130,6 +132,9 @@ def _of_classes(scorer, kernel, y_val, classes):
         return "there is only one class"
     if function in _LABELS and not scorer._kwargs and _asks(scorer, "predict"):
         return _LABELS[function](target, n_classes, kernel)
+    if function is class_score and _asks(scorer, "predict"):
+        code = int(np.searchsorted(classes, scorer._kwargs["label"]))
+        return ClassAccuracy(target, n_classes, kernel, code)
     if len(labels) != n_classes or target.min() < 0:
         return "y_val does not have the classes of y"
     if function is metrics.f1_score and _asks(scorer, "predict"):

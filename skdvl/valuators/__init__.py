@@ -1,6 +1,7 @@
 """Valuators: the estimators that users see. Each is a choice of parts, not an implementation."""
 
 from .base import BaseValuator
+from .classwise import ClasswiseShapleyValuator
 from .coalition import CoalitionValuator
 from .group_testing import GroupTestingShapleyValuator
 from .knn_shapley import KNNShapleyValuator
@@ -20,6 +21,7 @@ __all__ = [
     "BanzhafValuator",
     "BaseValuator",
     "BetaShapleyValuator",
+    "ClasswiseShapleyValuator",
     "CoalitionValuator",
     "DeltaShapleyValuator",
     "GroupTestingShapleyValuator",

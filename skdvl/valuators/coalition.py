@@ -66,6 +66,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
 
     _parameter_constraints: dict = CONSTRAINTS
     _strategy = None  # of a valuator that has but one
+    _problem = Problem
 
     def __init__(
         self,
@@ -293,7 +294,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             splits = make_splits(splitter, X, y, **split_params)
         else:
             check_score_params(routed.scorer.score, X, X_val)
-        problem = Problem(
+        problem = self._problem(
             self.estimator,
             X,
             y,

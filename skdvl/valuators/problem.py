@@ -104,23 +104,25 @@ class Problem:
         estimator = pin_seeds(clone(self.estimator), seed)
         repeats = None if self.repeats is None else replace(self.repeats, seed=seed)
         scored = at_optimum(estimator) if self.exact == "optimum" else estimator
-        if self.splits is None:
-            utility = self._utility(scored, repeats, self.X, self.y, self.X_val, self.y_val)
-            model = utility.bind() if scored is estimator else self._fit_all(estimator)
-            return model, [self._played(utility, self.player_of_row)]
-        model = self._fit_all(estimator)
-        utilities = []
-        for fold, (rows, (train, test)) in enumerate(zip(self.folds(), self.splits, strict=True)):
-            utility = self._utility(
-                scored,
-                None if repeats is None else replace(repeats, fold=fold),
-                *rows,
-                train=train,
-                test=test,
-            )
-            utility.bind()
-            utilities.append(self._played(utility, self.player_of_row[train]))
-        return model, utilities
+        utilities = list(self.fold_utilities(scored, repeats))
+        if self.splits is None and scored is estimator:
+            model, players = utilities[0].bind(), [self.player_of_row]
+        else:  # all rows come first, since what the estimator says of them is what users know
+            model, players = self._fit_all(estimator), [self.player_of_row]
+        if self.splits is not None:
+            players = [self.player_of_row[train] for train, _ in self.splits]
+            for utility in utilities:
+                utility.bind()
+        return model, [self._played(*each) for each in zip(utilities, players, strict=True)]
+
+    def fold_utilities(self, estimator, repeats=None):
+        """Yield a utility for each fold, whose players are rows and which is not bound yet."""
+        splits = [(None, None)] if self.splits is None else self.splits
+        for fold, (rows, (train, test)) in enumerate(zip(self.folds(), splits, strict=True)):
+            noise = repeats
+            if repeats is not None and self.splits is not None:
+                noise = replace(repeats, fold=fold)
+            yield self._utility(estimator, noise, *rows, train=train, test=test)
 
     def _rows(self, rows, train):
         """Return X and y of some rows, for models that are trained on rows of `train`."""
@@ -189,7 +191,9 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs, lear
                 given = utilities, learning, begun.seed, pin_seeds
                 learned = learn(*given, recall=recall, n_jobs=n_jobs)
             utilities, recall = learned.utilities, None
-        games = [Game(*parts) for parts in zip(utilities, strategies, players, strict=True)]
+        places = getattr(problem, "placements", [None] * len(utilities))
+        parts = zip(utilities, strategies, players, places, strict=True)
+        games = [Game(*each) for each in parts]
         run = solve(games, begun) if rules.is_open else None
         if run is not None:
             return model, run, make_info(utilities, None, run.effort)

@@ -5,7 +5,7 @@ how far they may be from those of refits, of shape (B, m), where a kernel says s
 measure of each coalition, and whether it is certain that a refit's is the same.
 """
 
-from .labels import F1, Accuracy, BalancedAccuracy
+from .labels import F1, Accuracy, BalancedAccuracy, ClassAccuracy, class_score
 from .numbers import R2, AbsoluteError, RootSquaredError, SquaredError
 from .probabilities import BrierLoss, LogLoss
 from .ranks import RocAuc
@@ -17,8 +17,10 @@ __all__ = [
     "Accuracy",
     "BalancedAccuracy",
     "BrierLoss",
+    "ClassAccuracy",
     "LogLoss",
     "RocAuc",
     "RootSquaredError",
     "SquaredError",
+    "class_score",
 ]

@@ -146,6 +146,52 @@ class BalancedAccuracy(Accuracy):
         return recall.mean(axis=1), is_certain
 
 
+class ClassAccuracy(Accuracy):
+    """`class_score` of one class."""
+
+    by_row = None
+
+    def __init__(self, target, n_classes, kernel, code):
+        super().__init__(target, n_classes, kernel)
+        self._of_class = target == code
+
+    def __call__(self, decision, error=None):
+        hits, is_certain = self.hits(decision, error)
+        inside, outside = (count(hits[:, rows]) for rows in (self._of_class, ~self._of_class))
+        return _weighed(inside.astype(float), outside.astype(np.intp), hits.shape[1]), is_certain
+
+
+def class_score(y_true, y_pred, label):
+    """Accuracy on the rows of a class, times the exponential of that on all other rows.
+
+    Both are shares of all rows.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (m,)
+    label : object
+        The class.
+
+    Returns
+    -------
+    score : float
+
+    References
+    ----------
+    Schoch, Xu & Ji (2022), "CS-Shapley: class-wise Shapley values for data valuation in
+    classification", arXiv:2211.06800.
+    """
+    y_true, hits = np.asarray(y_true), np.asarray(y_true) == np.asarray(y_pred)
+    is_own = y_true == label
+    inside, outside = np.count_nonzero(hits & is_own), np.count_nonzero(hits & ~is_own)
+    return float(_weighed(float(inside), outside, len(y_true)))
+
+
+def _weighed(inside, outside, n_rows):
+    # Exponentials from one table: of a single number they might end in another bit.
+    return inside / n_rows * np.exp(np.arange(n_rows + 1) / n_rows)[outside]
+
+
 class F1(Accuracy):
     """F1 of the second of two classes, or the mean of both."""
 
