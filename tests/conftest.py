@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from forks import forks, workers_start
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import train_test_split
 
@@ -33,3 +34,23 @@ def three_classes():
     """Sixty rows of iris to train on and ninety to score on."""
     X, y = load_iris(return_X_y=True)
     return train_test_split(X, y, train_size=60, random_state=0, stratify=y)
+
+
+@pytest.fixture
+def many_portions(monkeypatch):
+    """Workers are sent as few blocks at a time as if the models took long."""
+    monkeypatch.setattr("skdvl.workers._PORTION", 0.01)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers():
+    """Workers of loky are forks of a process that has imported what they need."""
+    with workers_start("forkserver" if forks() else None):
+        yield
+
+
+@pytest.fixture
+def fresh_workers():
+    """Workers begin as loky's own do, as fresh interpreters."""
+    with workers_start(None):
+        yield

@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from models import Means
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import FitFailedWarning
@@ -91,17 +92,19 @@ def _same(a, b):
 # ---------------------------------------------------------------------- fits
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("case", FITS)
+@pytest.mark.parametrize(  # the slower to change, since each change of workers takes seconds
     ("backend", "n_jobs"), [("sequential", 1), ("threading", 2), ("loky", 2), ("loky", 3)]
 )
-@pytest.mark.parametrize("case", FITS)
-def test_off_cold_and_warm_give_the_same_bits_everywhere(case, backend, n_jobs, medium):
+def test_off_cold_and_warm_give_the_same_bits_everywhere(
+    case, backend, n_jobs, many_portions, medium
+):
     X, y, X_val, y_val, _ = medium
     where = {} if case == "folds" else {"X_val": X_val, "y_val": y_val}
     settings = {"kernel": "refit", "stopping": MaxRounds(3), "random_state": 0} | FITS[case]
 
     def fit(cache):
-        valuator = skdvl.SemivalueValuator(GaussianNB(), cache=cache, **settings)
+        valuator = skdvl.SemivalueValuator(Means(), cache=cache, **settings)
         return valuator.fit(X, y, **where)
 
     alone, cache = fit(None), MemoryCache()

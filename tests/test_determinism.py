@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import joblib
 import numpy as np
 import pytest
+from models import Means
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -68,10 +69,11 @@ def _same_history(a, b):
 def _valuator(case, **params):
     settings = {"random_state": 5, "stopping": MaxRounds(2), "store_history": True}
     settings["kernel"] = "refit"  # of which the rounds are cut into blocks
-    return SemivalueValuator(GaussianNB(), **(settings | CASES[case] | params))
+    return SemivalueValuator(Means(), **(settings | CASES[case] | params))
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(  # the slower to change, since each change of workers takes seconds
     ("backend", "n_jobs"),
     [
         ("sequential", 2),
@@ -83,8 +85,7 @@ def _valuator(case, **params):
         ("multiprocessing", 2),
     ],
 )
-@pytest.mark.parametrize("case", CASES)
-def test_same_bits_on_every_backend(case, backend, n_jobs, medium):
+def test_same_bits_on_every_backend(case, backend, n_jobs, many_portions, medium):
     X, y, X_val, y_val, _ = medium
     alone = _valuator(case).fit(X, y, X_val=X_val, y_val=y_val)
     with joblib.parallel_config(backend=backend, n_jobs=n_jobs):

@@ -1,0 +1,17 @@
+"""Models that cost next to nothing, for tests of what is done with models, not of models."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+class Means(ClassifierMixin, BaseEstimator):
+    """Predicts the class whose mean is nearest, and checks nothing."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.array([X[y == label].mean(axis=0) for label in self.classes_])
+        return self
+
+    def predict(self, X):
+        nearness = X @ self.means_.T - (self.means_**2).sum(axis=1) / 2
+        return self.classes_[nearness.argmax(axis=1)]
