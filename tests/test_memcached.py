@@ -225,7 +225,9 @@ def test_what_is_given_up_leaves_nothing_open(server, monkeypatch):
 
     monkeypatch.setattr(cache, "_generation", waits)
     del waits
-    gc.collect()  # what others have left
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # what others have left
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert cache.get_many(list(SCORES)) == {} and cache.stats.timeouts == 1
