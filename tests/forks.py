@@ -22,6 +22,13 @@ def forks():
     return context
 
 
+def begin(errand, *args):
+    """Begin a function in a process of its own, by a fork where there are forks."""
+    process = (forks() or multiprocessing.get_context("spawn")).Process(target=errand, args=args)
+    process.start()
+    return process
+
+
 @contextmanager
 def workers_start(method):
     """Start loky's workers by a method, None for loky's own; those that are there leave."""

@@ -2,19 +2,17 @@
 
 import json
 import math
-import os
+import multiprocessing
 import pickle
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from errands import look_up, read_and_write, write_without_end
+from forks import begin
 from models import Means
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -44,9 +42,6 @@ from skdvl.strategies import RegressionAdjusted
 from skdvl.testing import SmallGame, check_cache
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import ModelUtility, Utility
-
-PATIENT = "import math; from skdvl.caching import DiskCache, disk; "
-PATIENT += "DiskCache.deadline, disk._PATIENCE = math.inf, 600.0\n"
 
 
 @pytest.fixture(autouse=True)
@@ -200,7 +195,7 @@ def test_failures_are_counted_again_and_never_kept(n_jobs, medium):
 )
 def test_nothing_is_shared_with_another_utility(other, medium):
     X, y, X_val, y_val, _ = medium
-    cache = MemoryCache()
+    X, y, cache = X[:16], y[:16], MemoryCache()
     settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
     settings["kernel"] = "refit"  # caches are for these
     settings["sampler"] = PermutationSampler()  # which seldom meets a set twice
@@ -415,14 +410,8 @@ def test_memory_is_shared_by_all_that_ask_for_it(medium):
     X, y = medium[:2]
     shared_memory().clear()
     shared_memory().stats.clear()
-    valuator = skdvl.ShapleyValuator(
-        GaussianNB(),
-        kernel="refit",
-        stopping=MaxRounds(1),
-        cv=2,
-        random_state=0,
-        cache="memory",
-    )
+    settings = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0, "cache": "memory"}
+    valuator = skdvl.ShapleyValuator(Means(), **settings)
     search = GridSearchCV(
         skdvl.make_pipeline(skdvl.DataPruner(valuator), GaussianNB()),
         {"datapruner__quantile": [0.0, 0.1, 0.2]},
@@ -550,10 +539,7 @@ def _filled(path, n=200, **params):
 def test_what_is_on_disk_is_there_for_others(tmp_path):
     cache, scores = _filled(tmp_path / "kept")
     assert cache.get_many(list(scores)) == scores
-    script = "import sys; from test_caching import _filled, DiskCache; "
-    script += "_, scores = _filled(sys.argv[2]); assert "
-    script += "DiskCache(sys.argv[1]).get_many(list(scores)) == scores"
-    _run(script, tmp_path / "kept", tmp_path / "other")
+    _end(begin(look_up, tmp_path / "kept", scores))
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
     travelled = pickle.loads(pickle.dumps(cache))
     assert travelled.get_many(list(scores)) == scores
@@ -561,13 +547,10 @@ def test_what_is_on_disk_is_there_for_others(tmp_path):
     assert travelled.get_many(list(scores)) == {}
 
 
-def _run(script, *args, check=True):
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, args)], check=check, capture_output=True,
-        text=True, env=os.environ | {"PYTHONPATH": path}, timeout=600,
-    )  # fmt: skip
+def _end(process):
+    process.join(timeout=600)
+    assert process.exitcode == 0
+    process.close()
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -671,38 +654,23 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
 
 
 def test_several_processes_write_at_once(tmp_path):
-    script = (
-        f"{PATIENT}import sys; cache = DiskCache(sys.argv[1])\n"
-        "for i in range(40):\n"
-        "    keys = [bytes([i, j, k]) * 4 for j in range(16) for k in (0, int(sys.argv[2]))]\n"
-        "    assert all(v == k[0] for k, v in cache.get_many(keys).items())\n"
-        "    cache.put_many({key: float(key[0]) for key in keys})\n"
-        "assert cache.stats.errors == cache.stats.timeouts == 0, cache.stats\n"
-    )
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda k: _run(script, tmp_path, k), range(1, 4)))
+    for process in [begin(read_and_write, tmp_path, k) for k in range(1, 4)]:
+        _end(process)
     keys = [bytes([i, j, k]) * 4 for i in range(40) for j in range(16) for k in range(4)]
     assert DiskCache(tmp_path).get_many(keys) == {key: float(key[0]) for key in keys}
 
 
 def test_a_killed_writer_loses_nothing_that_it_said_was_kept(tmp_path):
-    script = (
-        f"{PATIENT}import sys; cache = DiskCache(sys.argv[1])\n"
-        "for i in range(10**6):\n"
-        "    cache.put_many({b'%d %d' % (i, j): float(i) for j in range(20)})\n"
-        "    print(i, flush=True)\n"
-    )
     for k in range(5):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path / str(k))],
-            stdout=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-        )  # fmt: skip
+        heard, said = multiprocessing.Pipe(duplex=False)
+        writer = begin(write_without_end, tmp_path / str(k), said)
         for _ in range(3 + 7 * k):
-            last = int(writer.stdout.readline())
+            last = heard.recv()
         writer.kill()
-        writer.wait()
-        writer.stdout.close()
+        writer.join()
+        writer.close()
+        heard.close()
+        said.close()
         keys = [b"%d %d" % (i, j) for i in range(last + 1) for j in range(20)]
         found = DiskCache(tmp_path / str(k)).get_many(keys)
         assert found == {key: float(key.split()[0]) for key in keys}
