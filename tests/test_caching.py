@@ -195,7 +195,7 @@ def test_failures_are_counted_again_and_never_kept(n_jobs, medium):
 )
 def test_nothing_is_shared_with_another_utility(other, medium):
     X, y, X_val, y_val, _ = medium
-    X, y, cache = X[:16], y[:16], MemoryCache()
+    cache = MemoryCache()
     settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
     settings["kernel"] = "refit"  # caches are for these
     settings["sampler"] = PermutationSampler()  # which seldom meets a set twice
