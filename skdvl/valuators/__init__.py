@@ -3,6 +3,7 @@
 from .base import BaseValuator
 from .classwise import ClasswiseShapleyValuator
 from .coalition import CoalitionValuator
+from .data_oob import DataOOBValuator
 from .group_testing import GroupTestingShapleyValuator
 from .knn_shapley import KNNShapleyValuator
 from .least_core import LeastCoreValuator
@@ -23,6 +24,7 @@ __all__ = [
     "BetaShapleyValuator",
     "ClasswiseShapleyValuator",
     "CoalitionValuator",
+    "DataOOBValuator",
     "DeltaShapleyValuator",
     "GroupTestingShapleyValuator",
     "KNNShapleyValuator",

@@ -1,6 +1,5 @@
 """Valuators that score coalitions: from X and y to games, through the rounds, to `values_`."""
 
-import inspect
 import warnings
 from abc import abstractmethod
 from numbers import Real
@@ -42,6 +41,7 @@ from .keeper import Keeper, identify
 from .parameters import CONSTRAINTS, complete
 from .plan import check_parts, make_plan
 from .problem import Problem, check_score_params, make_repeats, play
+from .routing import check_accepted
 
 # Fitted attributes that the next fit may not set again.
 _SOMETIMES = (
@@ -329,14 +329,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     def _route(self, params):
         if sklearn.get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **params)
-        accepted = inspect.signature(self.estimator.fit).parameters
-        unknown = [name for name in params if name not in accepted]
-        if unknown and not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
-            raise TypeError(
-                f"{type(self).__name__}.fit() got {unknown}, and takes X, y, X_val, y_val and "
-                f"groups; anything else goes to {type(self.estimator).__name__}.fit(), which does "
-                "not take it."
-            )
+        check_accepted(self, self.estimator, params)
         return Bunch(estimator=Bunch(fit=params), scorer=Bunch(score={}), splitter=Bunch(split={}))
 
     def get_metadata_routing(self):
