@@ -25,8 +25,8 @@ try:
 except ImportError:
     pydvl = None
 
-N_MEMBERS, TURNS = 100, 5
-SIZES = [(1000, 10), (5000, 20), (20_000, 20), (2000, 500)]
+N_MEMBERS, TURNS = 50, 3
+SIZES = [(1000, 10), (5000, 20), (20_000, 20), (3000, 500)]
 
 
 def of_skdvl(forest, X, y):

@@ -18,6 +18,7 @@ from .valuators import (
     SemivalueValuator,
     ShapleyValuator,
     TMCShapleyValuator,
+    TwoDOOBValuator,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "SemivalueValuator",
     "ShapleyValuator",
     "TMCShapleyValuator",
+    "TwoDOOBValuator",
     "make_pipeline",
     "register_ray",
 ]

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
@@ -31,6 +32,9 @@ ESTIMATORS = [
     skdvl.RandomValuator(random_state=0),
     skdvl.KNNShapleyValuator(),
     skdvl.KNNShapleyValuator(task="regression"),
+    skdvl.DataOOBValuator(RandomForestClassifier(20), random_state=0),
+    skdvl.DataOOBValuator(RandomForestRegressor(20), random_state=0),
+    skdvl.TwoDOOBValuator(BaggingClassifier(n_estimators=20, max_features=0.5), random_state=0),
     skdvl.DataPruner(),
     skdvl.DataPruner(quantile=0),
     skdvl.DataPruner(skdvl.ShapleyValuator(GaussianNB(), **_QUICK)),

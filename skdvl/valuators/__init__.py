@@ -17,6 +17,7 @@ from .semivalue import (
     ShapleyValuator,
     TMCShapleyValuator,
 )
+from .two_d_oob import TwoDOOBValuator
 
 __all__ = [
     "BanzhafValuator",
@@ -34,4 +35,5 @@ __all__ = [
     "SemivalueValuator",
     "ShapleyValuator",
     "TMCShapleyValuator",
+    "TwoDOOBValuator",
 ]

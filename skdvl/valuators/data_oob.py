@@ -29,6 +29,9 @@ class DataOOBValuator(BaseValuator):
     One ensemble is trained, or none if it is fitted already, and each member predicts once. A row
     with a wrong label is predicted wrongly by members that have learned from the others.
 
+    Values are scores and not differences of scores: higher is better, and 0 is the lowest value of
+    a label and the highest of a target. Prune by `quantile`, or set a `threshold` of your own.
+
     Parameters
     ----------
     estimator : forest, bagging estimator or None, default=None
@@ -39,7 +42,7 @@ class DataOOBValuator(BaseValuator):
         trees.
     task : {"auto", "classification", "regression"}, default="auto"
         What y holds, for the choice of the default forest; see `KNNShapleyValuator`.
-    score : {"label", "probability"}, default="label"
+    scoring : {"label", "probability"}, default="label"
         In classification: whether the member predicts the label of the row, 1 or 0, or the
         probability that it gives to this label. In regression scores are negative squared errors.
     prefit : bool, default=False
@@ -91,13 +94,13 @@ class DataOOBValuator(BaseValuator):
     >>> forest = RandomForestClassifier(random_state=0).fit(X, y)
     >>> valuator = DataOOBValuator(forest, prefit=True).fit(X, y)
     >>> int(valuator.values_.argmin())  # a row between two species
-    106
+    77
     """
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit"]), None],
         "task": [StrOptions({"auto", "classification", "regression"})],
-        "score": [StrOptions({"label", "probability"})],
+        "scoring": [StrOptions({"label", "probability"})],
         "prefit": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -109,7 +112,7 @@ class DataOOBValuator(BaseValuator):
         estimator=None,
         *,
         task="auto",
-        score="label",
+        scoring="label",
         prefit=False,
         n_jobs=None,
         random_state=None,
@@ -117,7 +120,7 @@ class DataOOBValuator(BaseValuator):
     ):
         self.estimator = estimator
         self.task = task
-        self.score = score
+        self.scoring = scoring
         self.prefit = prefit
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -183,7 +186,7 @@ class DataOOBValuator(BaseValuator):
         names, player_of_row = check_groups(groups, len(y))
         solve = check_memory(self.memory).cache(_solve, ignore=["n_jobs"])
         parts = ensemble, is_fitted, X, y, fit_params(self, ensemble, params)
-        ensemble, told = solve(*parts, self.score, player_of_row, type(self)._tally, self.n_jobs)
+        ensemble, told = solve(*parts, self.scoring, player_of_row, type(self)._tally, self.n_jobs)
         self._publish(ensemble, told, names, player_of_row)
         self.task_ = "classification" if classifier else "regression"
         self._row_index = index
@@ -216,10 +219,7 @@ class DataOOBValuator(BaseValuator):
                 )
             return ensemble, True
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        ensemble = pin_seeds(clone(ensemble), seed)
-        if self.n_jobs is not None and ensemble.n_jobs is None:
-            ensemble.set_params(n_jobs=self.n_jobs)
-        return ensemble, False
+        return pin_seeds(clone(ensemble), seed), False
 
     @staticmethod
     def _tally(game, player_of_row, n_jobs):
@@ -263,9 +263,11 @@ class DataOOBValuator(BaseValuator):
             )
 
 
-def _solve(ensemble, is_fitted, X, y, params, score, player_of_row, tally, n_jobs):
+def _solve(ensemble, is_fitted, X, y, params, scoring, player_of_row, tally, n_jobs):
     """Fit the ensemble, unless it is fitted, and ask its members."""
     if not is_fitted:
+        if n_jobs is not None and ensemble.n_jobs is None:
+            ensemble.set_params(n_jobs=n_jobs)
         ensemble.fit(X, y, **params)
-    game = OutOfBag.of(ensemble, X, y, score)
+    game = OutOfBag.of(ensemble, X, y, scoring)
     return ensemble, tally(game, player_of_row, n_jobs)

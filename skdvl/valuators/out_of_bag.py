@@ -1,5 +1,6 @@
 """What the members of a bagged ensemble say of the rows that they have not seen."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,7 +50,7 @@ def check_ensemble(valuator, ensemble, is_fitted):
             f"{kind} balances the rows before it draws from them, so that it does not tell which "
             "of them a member has seen. Use RandomForestClassifier(class_weight='balanced')."
         )
-    if not params["bootstrap"] and (is_forest or params["max_samples"] == 1.0):
+    if not params["bootstrap"] and (is_forest or _is_all(params["max_samples"])):
         way_out = "" if is_forest else ", or a max_samples below 1.0"
         raise ValueError(
             f"{kind} with bootstrap=False shows every row to every member, and no row is ever out "
@@ -57,6 +58,11 @@ def check_ensemble(valuator, ensemble, is_fitted):
         )
     if is_fitted:
         _check_fitted(name, ensemble)
+
+
+def _is_all(max_samples):
+    """Whether that many rows are all of them; an integer 1 is a single row."""
+    return max_samples is None or (isinstance(max_samples, float) and max_samples == 1.0)
 
 
 def _check_fitted(name, ensemble):
@@ -92,7 +98,7 @@ class OutOfBag:
         As the members take it, checked once.
     truth : ndarray of shape (n_rows,)
         Places of the labels in ``ensemble.classes_``; or targets.
-    score : {"label", "probability"}
+    scoring : {"label", "probability"}
         In classification.
     samples : list of ndarray
         The rows that each member was fitted on.
@@ -105,13 +111,13 @@ class OutOfBag:
     ensemble: object
     X: object
     truth: np.ndarray
-    score: str
+    scoring: str
     samples: list
     features: list
     trees: bool
 
     @classmethod
-    def of(cls, ensemble, X, y, score):
+    def of(cls, ensemble, X, y, scoring):
         """Make one, and refuse what the members cannot be asked."""
         n, members = len(y), ensemble.estimators_
         check_same_rows(ensemble, n)
@@ -123,10 +129,10 @@ class OutOfBag:
                 "warm_start. Fit it in one go."
             )
         classifier = is_classifier(ensemble)
-        if classifier and score == "probability" and not hasattr(members[0], "predict_proba"):
+        if classifier and scoring == "probability" and not hasattr(members[0], "predict_proba"):
             raise ValueError(
-                f"score='probability' asks {type(members[0]).__name__} for predict_proba, which "
-                "it does not have. Use score='label'."
+                f"scoring='probability' asks {type(members[0]).__name__} for predict_proba, which "
+                "it does not have. Use scoring='label'."
             )
         truth = _codes(y, ensemble) if classifier else _targets(y)
         trees = all(type(member) in _TREES for member in members)
@@ -140,48 +146,55 @@ class OutOfBag:
                 for own in ensemble.estimators_features_
             ]
         X = _as_members_take(ensemble, X, trees)
-        return cls(ensemble, X, truth, score, samples, features, trees)
+        return cls(ensemble, X, truth, scoring, samples, features, trees)
 
     @cached_property
     def _width(self):
         """Numbers in a row."""
         return self.X.nnz / len(self.truth) if issparse(self.X) else self.X.shape[1]
 
-    def unseen(self, b):
-        """Rows that member b was not fitted on."""
-        unseen = np.ones(len(self.truth), dtype=bool)
-        unseen[self.samples[b]] = False
-        return np.flatnonzero(unseen)
+    @cached_property
+    def _order(self):
+        """Rows in which neighbours take similar ways through trees, which is quicker for memory."""
+        if not self.trees:
+            return np.arange(len(self.truth))
+        first = self._columns(self.X, 0)
+        return np.argsort(self.ensemble.estimators_[0].tree_.apply(first), kind="stable")
+
+    def _columns(self, X, b):
+        return X if self.features[b] is None else X[:, self.features[b]]
 
     def ask(self, b):
         """Return the rows that member b has not seen, and its scores on them."""
-        rows, member = self.unseen(b), self.ensemble.estimators_[b]
+        unseen = np.ones(len(self.truth), dtype=bool)
+        unseen[self.samples[b]] = False
+        rows = self._order[unseen[self._order]]
         if not len(rows):
             return rows, np.empty(0)
         # Trees are asked about all rows where that is less work than to copy some of them.
-        everything = self.trees and len(rows) * (1 + self._width / _COPIED) > len(self.truth)
+        everything = self.trees and len(rows) * (1 + self._width / _COPIED) > len(unseen)
         X, truth = self.X, self.truth
         if not everything:
-            X, truth = X[rows], truth[rows]
-        if self.features[b] is not None:
-            X = X[:, self.features[b]]
-        scores = (self._of_tree if self.trees else self._of_any)(member, X, truth)
+            X = X[rows] if issparse(X) else X.take(rows, axis=0)  # which is quicker than X[rows]
+            truth = truth[rows]
+        ask = self._of_tree if self.trees else self._of_any
+        scores = ask(self.ensemble.estimators_[b], self._columns(X, b), truth)
         return rows, scores[rows] if everything else scores
 
     def _of_tree(self, member, X, truth):
         """Scores of a tree, from the leaf of each row."""
         leaf, told = member.tree_.apply(X), member.tree_.value[:, 0, :]
         if not is_classifier(self.ensemble):
-            return -((truth - told[leaf, 0]) ** 2)
-        if self.score == "probability":
+            return -((truth - told[:, 0].take(leaf)) ** 2)
+        if self.scoring == "probability":
             return told[leaf, truth]
-        return told.argmax(axis=1)[leaf] == truth
+        return told.argmax(axis=1).take(leaf) == truth
 
     def _of_any(self, member, X, truth):
         """Scores of a member by its public methods; it knows labels by their places."""
         if not is_classifier(self.ensemble):
             return -((truth - member.predict(X)) ** 2)
-        if self.score == "label":
+        if self.scoring == "label":
             return member.predict(X) == truth
         told = member.predict_proba(X)
         place = np.searchsorted(member.classes_, truth)
@@ -193,7 +206,8 @@ class OutOfBag:
 def ask_members(game, n_jobs):
     """Yield (rows, scores) of every member, in order; threads share the rows and the members."""
     tasks = [(b,) for b in range(len(game.samples))]
-    with parallel_config(backend="threading"), pinned_threads():
+    pinned = nullcontext() if game.trees else pinned_threads()  # trees take no BLAS
+    with parallel_config(backend="threading"), pinned:
         yield from ordered_stream(_ask, [tasks], shared=(game,), n_jobs=n_jobs)
 
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+_CELLS = 2**22  # entries of a matrix of scores that wait to be summed up
+_MODELS = 64  # that wait, at most
+
 
 class RowScores:
     """Sums over models of what each says of some rows.
@@ -22,9 +25,11 @@ class RowScores:
 
     def add(self, rows, scores):
         """Add what one more model says of some rows, each of them once."""
-        self.counts[rows] += 1
-        self._total[rows] += scores
-        self._square[rows] += scores if scores.dtype == bool else scores**2
+        is_scored, placed = np.zeros(len(self.counts), dtype=bool), np.zeros(len(self.counts))
+        is_scored[rows], placed[rows] = True, scores  # whole arrays are added in less time
+        self.counts += is_scored
+        self._total += placed
+        self._square += placed**2
         if self._kept is not None:
             self._kept.append((rows, scores))
 
@@ -38,7 +43,7 @@ class RowScores:
         return dict(zip(names, (values, stderr, self.counts, *of_players), strict=True))
 
     def _of_groups(self, values):
-        """Sums over the rows of each group, and their errors: a model errs on many rows at once."""
+        """Return sums over the rows of each group, and errors: a model errs on many at once."""
         n_groups, known = self.player_of_row.max() + 1, self.counts > 0
         size, valued = (
             np.bincount(players, minlength=n_groups)
@@ -55,6 +60,47 @@ class RowScores:
                 variance += left**2
         stderr = np.sqrt(variance) * filled
         return total * filled, np.where(np.isnan(stderr), np.inf, stderr)
+
+
+class CellScores:
+    """Sums over models of what each says of some rows, for every column that it uses.
+
+    Sums are matrix products, of the scores of some models and of the columns that they use.
+
+    Parameters
+    ----------
+    n_rows, n_features : int
+    """
+
+    def __init__(self, n_rows, n_features):
+        shape, size = (n_rows, n_features), int(np.clip(_CELLS // n_rows, 1, _MODELS))
+        self._counts, self._total, self._square = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._is_scored, self._scores = np.zeros((size, n_rows)), np.zeros((size, n_rows))
+        self._uses, self._n_waiting = np.zeros((size, n_features)), 0
+
+    def add(self, rows, scores, features):
+        """Add what one more model says of some rows; `features` are its columns, None for all."""
+        j = self._n_waiting
+        self._is_scored[j, rows], self._scores[j, rows] = 1, scores
+        self._uses[j, slice(None) if features is None else features] = 1
+        self._n_waiting += 1
+        if self._n_waiting == len(self._uses):
+            self._sum_up()
+
+    def _sum_up(self):
+        self._counts += self._is_scored.T @ self._uses
+        self._total += self._scores.T @ self._uses
+        self._square += (self._scores**2).T @ self._uses
+        for waiting in (self._is_scored, self._scores, self._uses):
+            waiting[:] = 0
+        self._n_waiting = 0
+
+    def attributes(self):
+        """Return values, errors and counts by the names of fitted attributes."""
+        self._sum_up()
+        values, stderr = mean_and_error(self._counts, self._total, self._square)
+        counts = self._counts.astype(np.int64)
+        return {"cell_values_": values, "cell_stderr_": stderr, "cell_counts_": counts}
 
 
 def mean_and_error(counts, total, square):
