@@ -5,9 +5,11 @@ from .pipeline import Pipeline, make_pipeline
 from .pruning import DataPruner, PrunedEstimator
 from .ray_backend import register_ray
 from .valuators import (
+    AMEValuator,
     BanzhafValuator,
     BetaShapleyValuator,
     ClasswiseShapleyValuator,
+    ConfidentLearningValuator,
     DataOOBValuator,
     DeltaShapleyValuator,
     GroupTestingShapleyValuator,
@@ -23,9 +25,11 @@ from .valuators import (
 
 __all__ = [
     "__version__",
+    "AMEValuator",
     "BanzhafValuator",
     "BetaShapleyValuator",
     "ClasswiseShapleyValuator",
+    "ConfidentLearningValuator",
     "DataOOBValuator",
     "DataPruner",
     "DeltaShapleyValuator",

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 __all__ = [
+    "AME",
     "Banzhaf",
     "BetaShapley",
     "DeltaShapley",
@@ -129,6 +130,56 @@ class BetaShapley(Semivalue):
     def size_pmf(self, n):
         # The paper weights small coalitions up with alpha; scipy counts successes, hence the order.
         return stats.betabinom.pmf(np.arange(n), n - 1, self.beta, self.alpha)
+
+
+class AME(Semivalue):
+    """The average marginal effect: every other player present with a probability of a grid.
+
+    The mean of the weighted Banzhaf values of the levels. With many levels, evenly from 0 to 1, it
+    comes near to the Shapley value.
+
+    Parameters
+    ----------
+    levels : sequence of float in (0, 1), default=(0.2, 0.4, 0.6, 0.8)
+        Probabilities that another player is present, each of them as likely.
+
+    References
+    ----------
+    Lin, Zhang, Lecuyer, Li, Panda & Sen (2022), "Measuring the effect of training data on deep
+    learning predictions via randomized experiments", arXiv:2206.10013.
+
+    Examples
+    --------
+    >>> from skdvl.semivalues import AME
+    >>> AME(levels=(0.25, 0.75)).size_pmf(3).round(3)
+    array([0.312, 0.375, 0.312])
+    """
+
+    _parameter_constraints = {"levels": ["array-like"]}
+
+    def __init__(self, levels=(0.2, 0.4, 0.6, 0.8)):
+        self.levels = levels
+
+    def size_pmf(self, n):
+        return stats.binom.pmf(np.arange(n)[:, None], n - 1, self._grid()).mean(axis=1)
+
+    def _validate_params(self):
+        super()._validate_params()
+        self._grid()
+
+    def _grid(self):
+        return check_levels(self.levels)
+
+
+def check_levels(levels):
+    """Return the levels of a grid of probabilities as an array, or say what is wrong with them."""
+    grid = np.asarray(levels, dtype=float) if np.ndim(levels) == 1 else np.empty(0)
+    if not len(grid) or not ((grid > 0) & (grid < 1)).all():
+        raise ValueError(
+            f"levels must be a list of probabilities above 0 and below 1, such as (0.2, 0.8); got "
+            f"{levels!r}."
+        )
+    return grid
 
 
 class LeaveOneOut(Semivalue):

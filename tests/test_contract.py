@@ -38,6 +38,7 @@ SAMPLERS = [
     sm.DeltaShapleySampler(lower=1, upper=3),
     sm.CoalitionSampler(),
     sm.CoalitionSampler(p=0.35),
+    sm.AMESampler(),
     sm.SizeOptimalSampler(),
     sm.PairedSampler(),
     sm.PairedSampler(sv.BetaShapley(4, 1)),
@@ -50,6 +51,7 @@ SEMIVALUES = [
     sv.Banzhaf(p=0.3),
     sv.BetaShapley(4, 1),
     sv.BetaShapley(1, 4),
+    sv.AME(),
     sv.LeaveOneOut(),
     sv.DeltaShapley(lower=1, upper=3),
 ]

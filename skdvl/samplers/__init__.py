@@ -3,6 +3,7 @@
 `IndexSampler` says what a sampler is; each file beside it holds one family.
 """
 
+from .ame import AMESampler
 from .base import IndexSampler, Round, Sample
 from .coalition import (
     CoalitionSampler,
@@ -18,6 +19,7 @@ from .permutation import PermutationSampler
 from .stratified import DeltaShapleySampler, StratifiedSampler, VRDSSampler
 
 __all__ = [
+    "AMESampler",
     "AntitheticSampler",
     "CoalitionSampler",
     "DeltaShapleySampler",

@@ -2,6 +2,7 @@
 
 from .base import Estimate, EvaluationStrategy
 from .group_testing import GroupTesting, group_testing_bound
+from .lasso import LassoEffects
 from .least_core import Core, LeastCore
 from .least_squares import KernelBanzhaf, LeverageSHAP
 from .marginal import MarginalMean
@@ -15,6 +16,7 @@ __all__ = [
     "EvaluationStrategy",
     "GroupTesting",
     "KernelBanzhaf",
+    "LassoEffects",
     "LeastCore",
     "LeverageSHAP",
     "MarginalMean",

@@ -1,8 +1,10 @@
 """Valuators: the estimators that users see. Each is a choice of parts, not an implementation."""
 
+from .ame import AMEValuator
 from .base import BaseValuator
 from .classwise import ClasswiseShapleyValuator
 from .coalition import CoalitionValuator
+from .confident_learning import ConfidentLearningValuator
 from .data_oob import DataOOBValuator
 from .group_testing import GroupTestingShapleyValuator
 from .knn_shapley import KNNShapleyValuator
@@ -20,11 +22,13 @@ from .semivalue import (
 from .two_d_oob import TwoDOOBValuator
 
 __all__ = [
+    "AMEValuator",
     "BanzhafValuator",
     "BaseValuator",
     "BetaShapleyValuator",
     "ClasswiseShapleyValuator",
     "CoalitionValuator",
+    "ConfidentLearningValuator",
     "DataOOBValuator",
     "DeltaShapleyValuator",
     "GroupTestingShapleyValuator",

@@ -35,6 +35,7 @@ from .inputs import (
     make_splits,
     make_splitter,
     row_index,
+    takes_groups,
     task_of_model,
 )
 from .keeper import Keeper, identify
@@ -132,6 +133,10 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     @abstractmethod
     def _make_sampler(self, n_players):
         """Return the sampler that ``sampler="auto"`` stands for."""
+
+    def _make_strategy(self, sampler):
+        """Return the strategy that suits a sampler best, None for the usual one."""
+        return None
 
     def _make_truncation(self):
         return self.truncation
@@ -288,7 +293,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         splits = None
         if X_val is None:
             split_params = dict(routed.splitter.split)
-            if groups is not None and _takes_groups(self.cv):
+            if groups is not None and takes_groups(self.cv):
                 split_params["groups"] = groups
             splitter = make_splitter(self, y, classifier)
             splits = make_splits(splitter, X, y, **split_params)
@@ -480,11 +485,3 @@ def _scorer_of(estimator, name):
 
 def _mapping(callee):
     return MethodMapping().add(caller="fit", callee=callee)
-
-
-def _takes_groups(cv):
-    """Whether a splitter asks for groups; the others would warn of them."""
-    if not hasattr(cv, "split"):
-        return False
-    request = get_routing_for_object(cv)
-    return getattr(request, "split", None) is None or request.split.requests.get("groups") is True

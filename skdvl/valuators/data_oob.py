@@ -3,7 +3,6 @@
 import warnings
 from numbers import Integral
 
-import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.utils import check_random_state, get_tags
@@ -16,7 +15,7 @@ from .inputs import check_classes, check_groups, check_rows, row_index, task_of_
 from .out_of_bag import OutOfBag, ask_members, check_ensemble, check_same_rows, thaw
 from .problem import pin_seeds
 from .routing import fit_params, fit_router
-from .scores import RowScores
+from .scores import RowScores, publish, warn_of_unvalued
 
 _MEMBERS = 200  # of the default ensemble
 _FEW = 20
@@ -187,10 +186,14 @@ class DataOOBValuator(BaseValuator):
         solve = check_memory(self.memory).cache(_solve, ignore=["n_jobs"])
         parts = ensemble, is_fitted, X, y, fit_params(self, ensemble, params)
         ensemble, told = solve(*parts, self.scoring, player_of_row, type(self)._tally, self.n_jobs)
-        self._publish(ensemble, told, names, player_of_row)
+        publish(self, told, names, player_of_row)
+        self.estimator_ = ensemble
         self.task_ = "classification" if classifier else "regression"
         self._row_index = index
         self._warn()
+        warn_of_unvalued(
+            self, "every member was fitted on them. Use more members, or a lower max_samples"
+        )
         return self
 
     def _ensemble(self, y, params):
@@ -229,21 +232,6 @@ class DataOOBValuator(BaseValuator):
             scores.add(rows, told)
         return scores.attributes()
 
-    def _publish(self, ensemble, told, names, player_of_row):
-        """Set the fitted attributes, all of them at the end."""
-        for name in ("groups_", "group_values_", "group_stderr_", "_row_groups"):
-            vars(self).pop(name, None)
-        group_values, group_stderr = told.pop("group_values_"), told.pop("group_stderr_")
-        vars(self).update(told)
-        if names is not None:
-            size = np.bincount(player_of_row)
-            self.groups_, self._row_groups = names, names[player_of_row]
-            self.group_values_, self.group_stderr_ = group_values, group_stderr
-            self.values_ = (group_values / size)[player_of_row]
-            self.stderr_ = (group_stderr / size)[player_of_row]
-        self.n_unvalued_ = int(np.count_nonzero(np.isnan(self.values_)))
-        self.estimator_ = ensemble
-
     def _warn(self):
         """Say what is doubtful of the values."""
         n_members, name = len(self.estimator_.estimators_), type(self.estimator_).__name__
@@ -251,13 +239,6 @@ class DataOOBValuator(BaseValuator):
             warnings.warn(
                 f"{name} has {n_members} members, and a row is scored by about a third of them: "
                 f"values are coarse. Use at least {_FEW} members, and better 100 or more.",
-                UserWarning,
-                stacklevel=4,
-            )
-        if self.n_unvalued_:
-            warnings.warn(
-                f"{self.n_unvalued_} of {len(self.values_)} rows have no value (NaN): every "
-                "member was fitted on them. Use more members, or a lower max_samples.",
                 UserWarning,
                 stacklevel=4,
             )

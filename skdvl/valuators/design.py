@@ -41,7 +41,9 @@ def make_design(valuator, problem, n_players):
                 return better, RegressionAdjusted
             if not is_left[1] and strategy.accepts != sampler.draws == "marginals":
                 sampler = better
-    return sampler, _STRATEGIES[sampler.draws] if is_left[1] else strategy
+    if is_left[1]:
+        strategy = valuator._make_strategy(sampler) or _STRATEGIES[sampler.draws]
+    return sampler, strategy
 
 
 def regression_sampler(semivalue):

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils._missing import is_pandas_na
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
 
@@ -179,12 +180,20 @@ def make_splitter(valuator, y, classifier):
     if isinstance(valuator.random_state, (int, np.integer)):
         splitter = deepcopy(splitter)
         splitter.random_state = int(valuator.random_state)
-    elif valuator.checkpoint is not None or valuator.warm_start:
+    elif any(getattr(valuator, name, None) for name in ("checkpoint", "warm_start")):
         raise ValueError(
             f"cv={cv!r} draws other folds each time, so that checkpoint and warm_start cannot go "
             "on. Give it, or the valuator, an integer random_state."
         )
     return splitter
+
+
+def takes_groups(cv):
+    """Whether a splitter asks for groups; the others would warn of them."""
+    if not hasattr(cv, "split"):
+        return False
+    request = get_routing_for_object(cv)
+    return getattr(request, "split", None) is None or request.split.requests.get("groups") is True
 
 
 def make_splits(splitter, X, y, **split_params):

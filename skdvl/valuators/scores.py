@@ -1,5 +1,7 @@
 """Mean scores of rows, and of groups of rows, over models that each score some of them."""
 
+import warnings
+
 import numpy as np
 
 _CELLS = 2**22  # entries of a matrix of scores that wait to be summed up
@@ -60,6 +62,40 @@ class RowScores:
                 variance += left**2
         stderr = np.sqrt(variance) * filled
         return total * filled, np.where(np.isnan(stderr), np.inf, stderr)
+
+
+def publish(valuator, told, names, player_of_row):
+    """Set what `RowScores.attributes` told on a valuator, as fitted attributes.
+
+    Parameters
+    ----------
+    valuator : BaseValuator
+    told : dict
+    names : ndarray of shape (n_groups,) or None
+    player_of_row : ndarray of int of shape (n_rows,)
+    """
+    for name in ("groups_", "group_values_", "group_stderr_", "_row_groups"):
+        vars(valuator).pop(name, None)
+    vars(valuator).update(told)
+    if names is None:
+        del valuator.group_values_, valuator.group_stderr_
+    else:
+        size = np.bincount(player_of_row)
+        valuator.groups_, valuator._row_groups = names, names[player_of_row]
+        valuator.values_ = (valuator.group_values_ / size)[player_of_row]
+        valuator.stderr_ = (valuator.group_stderr_ / size)[player_of_row]
+    valuator.n_unvalued_ = int(np.count_nonzero(np.isnan(valuator.values_)))
+
+
+def warn_of_unvalued(valuator, reason):
+    """Say how many rows have no value, if there are some, and why."""
+    if valuator.n_unvalued_:
+        warnings.warn(
+            f"{valuator.n_unvalued_} of {len(valuator.values_)} rows have no value (NaN): "
+            f"{reason}.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 class CellScores:

@@ -26,7 +26,8 @@ class TwoDOOBValuator(DataOOBValuator):
     ----------
     estimator : bagging estimator or None, default=None
         A `BaggingClassifier` or `BaggingRegressor` with ``max_features`` below 1; forests do
-        not give their members columns of their own. It is cloned and fitted, unless it is a
+        not give their members columns of their own. The fewer columns a member uses, the better
+        its score says which of them misleads. The ensemble is cloned and fitted, unless it is a
         `sklearn.frozen.FrozenEstimator`. None bags 200 decision trees, with half of the columns for
         each.
     task : {"auto", "classification", "regression"}, default="auto"
