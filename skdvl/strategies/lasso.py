@@ -11,6 +11,7 @@ from .base import Estimate, EvaluationStrategy
 
 _FOLDS = 5
 _FEWEST = 4 * _FOLDS  # coalitions
+_MANY = 4  # of them for each player, above which tiny penalties take little time, and may be best
 
 
 class LassoEffects(EvaluationStrategy):
@@ -101,7 +102,8 @@ class LassoEffects(EvaluationStrategy):
         X = self._features(tally)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model = LassoCV(cv=_FOLDS).fit(X, scores)
+            eps = 1e-3 if m > _MANY * self.n else 1e-2  # the smallest penalty by the largest one
+            model = LassoCV(eps=eps, cv=_FOLDS).fit(X, scores)
             centre, stderr = self._without_bias(X, scores, model.alpha_)
         freedom = np.full(self.n, m - 1.0)
         return Estimate(self.scale * model.coef_, stderr, counts, centre, freedom)
