@@ -4,76 +4,309 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from joblib import parallel_config
+from scipy.spatial.distance import cdist
+from sklearn import config_context
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from skdvl import KNNShapleyValuator
-from skdvl.semivalues import Shapley
+from skdvl.neighbors import choice, euclidean, label_values, order, search, single
+from skdvl.semivalues import (
+    Banzhaf,
+    BetaShapley,
+    DeltaShapley,
+    LeaveOneOut,
+    Shapley,
+)
 from skdvl.testing import enumerate_values
 from skdvl.utilities import Utility
-from skdvl.valuators import knn_shapley
+from skdvl.valuators import neighbor_game
 from skdvl.valuators.inputs import task_of_target
+
+SEMIVALUES = [
+    Shapley(), Banzhaf(), Banzhaf(0.2), BetaShapley(16, 1), BetaShapley(1, 4), LeaveOneOut(),
+    DeltaShapley(0.2, 0.6),
+]  # fmt: skip
 
 
 class ByDefinition(Utility):
-    """Mean score over validation rows of scikit-learn's own neighbours among the members."""
+    """Mean score over validation rows of the nearest among the members, sorted out one by one."""
 
-    def __init__(self, X, y, X_val, y_val, n_neighbors, *, alone, classifier, mean=0.0):
-        self.n_players = len(y)
-        self.sets = X, y, X_val, y_val
-        self.n_neighbors, self.alone, self.classifier, self.mean = (
-            n_neighbors,
-            alone,
-            classifier,
-            mean,
-        )
+    def __init__(self, X, y, X_val, y_val, n_neighbors=3, *, classifier=True, utility="jia",
+                 radius=None, weights=None):  # fmt: skip
+        alone = X_val is None
+        self.n_players, self.y = len(y), y
+        self.truth = y if alone else y_val
+        distances = cdist(X if alone else X_val, X)
+        if alone:
+            np.fill_diagonal(distances, np.nan)
+        self.orders = np.argsort(distances, axis=1, kind="stable")
+        if alone:
+            self.orders = self.orders[:, :-1]
+        self.distances, self.weights = distances, weights
+        self.n_neighbors, self.classifier = n_neighbors, classifier
+        self.utility, self.radius = utility, radius
 
     def _score(self, mask, row):
-        X, y, X_val, y_val = self.sets
-        members = np.flatnonzero(mask)
-        if self.alone:
-            members = members[members != row]
-        k, found = self.n_neighbors, np.empty(0, dtype=int)
-        if len(members):
-            search = NearestNeighbors(n_neighbors=min(k, len(members))).fit(X[members])
-            found = members[search.kneighbors(X_val[[row]], return_distance=False)[0]]
-        if self.classifier:
-            return np.count_nonzero(y[found] == y_val[row]) / k
-        told = (y[found].sum() + (k - len(found)) * self.mean) / k
-        return -((told - y_val[row]) ** 2)
+        found = [i for i in self.orders[row] if mask[i]]
+        if self.utility == "radius":
+            found = [i for i in found if self.distances[row, i] <= self.radius]
+        else:
+            found = found[: self.n_neighbors]
+        weights = np.ones(len(found))
+        if self.weights is not None:
+            weights = self.weights(self.distances[row, found])
+        if not self.classifier:
+            mean = self.y.mean()
+            told = mean + weights @ (self.y[found] - mean) / self.n_neighbors
+            return -((told - self.truth[row]) ** 2)
+        right = weights @ (self.y[found] == self.truth[row])
+        if self.utility == "jia":
+            return right / self.n_neighbors
+        return right / len(found) if found else 1 / len(set(self.y))
 
     def __call__(self, masks):
-        rows = range(len(self.sets[3]))
+        rows = range(len(self.truth))
         return np.array([np.mean([self._score(mask, row) for row in rows]) for mask in masks])
 
 
-@pytest.mark.parametrize("classifier", [True, False])
-@pytest.mark.parametrize("n_neighbors", [1, 3, 9])
+def _game(classifier, alone, seed=5, n=7):
+    """Rows on a grid, so that many are at the same distance."""
+    rng = np.random.default_rng(seed)
+    X, X_val = rng.integers(0, 3, (n, 2)) / 2, rng.integers(0, 3, (3, 2)) / 2
+    y, y_val = np.arange(n) % 3, np.array([0, 2, 1])
+    if not classifier:
+        y, y_val = rng.normal(9, 1, n), rng.normal(9, 1, 3)
+    return (X, y, None, None) if alone else (X, y, X_val, y_val)
+
+
+def _fit(valuator, sets):
+    X, y, X_val, y_val = sets
+    return valuator.fit(X, y, X_val=X_val, y_val=y_val)
+
+
+def _kernel(distances):
+    return np.exp(-distances)
+
+
+@pytest.fixture(params=["pairs", "products"])
+def search_kind(request, monkeypatch):
+    """Take distances pair by pair, or from matrix products, which few rows would not."""
+    if request.param == "products":
+        monkeypatch.setattr(choice, "FEW", 0)
+        monkeypatch.setattr(order, "_FEW", 0)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
 @pytest.mark.parametrize("alone", [True, False])
-def test_values_are_those_of_the_definition(classifier, n_neighbors, alone):
-    rng = np.random.default_rng(5)
-    X, X_val = rng.normal(size=(8, 2)), rng.normal(size=(5, 2))
-    labels, labels_val = rng.permutation([0, 1, 2, 0, 1, 2, 0, 1]), rng.integers(0, 3, 5)
-    y, y_val = (labels, labels_val) if classifier else (rng.normal(9, 1, 8), rng.normal(9, 1, 5))
-    given = {} if alone else {"X_val": X_val, "y_val": y_val}
-    valuator = KNNShapleyValuator(n_neighbors).fit(X, y, **given)
-    utility = ByDefinition(
-        X, y, *((X, y) if alone else (X_val, y_val)), n_neighbors,
-        alone=alone, classifier=classifier, mean=y.mean(),
-    )  # fmt: skip
-    np.testing.assert_allclose(valuator.values_, enumerate_values(utility, Shapley()), atol=1e-12)
-    everybody = np.ones((1, 8), dtype=bool)
-    gain = (utility(everybody) - utility(~everybody))[0]
-    assert valuator.values_.sum() == pytest.approx(gain)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_neighbors": 1},
+        {"n_neighbors": 3},
+        {"n_neighbors": 10},
+        {"weights": _kernel},
+        {"utility": "soft"},
+        {"utility": "soft", "n_neighbors": 1},
+        {"utility": "soft", "n_neighbors": 10, "weights": _kernel},
+        {"utility": "radius", "radius": 0.75},
+        {"utility": "radius", "radius": 0.5, "weights": _kernel},
+        {"task": "regression", "n_neighbors": 1},
+        {"task": "regression", "n_neighbors": 4},
+        {"task": "regression", "n_neighbors": 10, "weights": _kernel},
+    ],
+    ids=str,
+)
+def test_values_are_those_of_the_definition(semivalue, alone, options, search_kind):
+    options = {"n_neighbors": 3} | options
+    classifier = options.get("task") != "regression"
+    sets = _game(classifier, alone)
+    valuator = _fit(KNNShapleyValuator(semivalue=semivalue, **options), sets)
+    given = {name: value for name, value in options.items() if name != "task"}
+    utility = ByDefinition(*sets, classifier=classifier, **given)
+    expected = enumerate_values(utility, semivalue)
+    np.testing.assert_allclose(valuator.values_, expected, atol=1e-12)
+    if type(semivalue) is Shapley:
+        everybody = np.ones((1, len(sets[1])), dtype=bool)
+        gain = (utility(everybody) - utility(~everybody))[0]
+        assert valuator.values_.sum() == pytest.approx(gain)
     assert valuator.task_ == ("classification" if classifier else "regression")
+    assert valuator.max_error_ == 0
+
+
+def test_neighbours_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    X, X_val, y = rng.normal(size=(1200, 4)), rng.normal(size=(20, 4)), rng.integers(0, 3, 1200)
+    near = NearestNeighbors(n_neighbors=1200, algorithm="kd_tree").fit(X)
+    near = near.kneighbors(X_val, return_distance=False)
+    expected = np.empty((20, 1200))
+    np.put_along_axis(expected, near, label_values(y[near] == y[:20, None], 5), axis=1)
+    valuator = KNNShapleyValuator().fit(X, y, X_val=X_val, y_val=y[:20])
+    np.testing.assert_allclose(valuator.values_, expected.mean(axis=0), atol=1e-15)
+
+
+def _rows(kind, n=1300):
+    """Return rows of which many are as far, or nearly so, in one way or another."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(n, 4))
+    return {
+        "normal": X,
+        "copies": X[rng.integers(0, n // 2, n)],
+        "whole": np.round(3 * X),
+        "decimals": np.round(X, 1),
+        "sixteenths": np.round(X * 16) / 16,
+        "far away": X + 1e8,
+        "outlier": np.where(np.arange(n)[:, None] == 7, 1e7, X),
+        "huge": X * 1e160,
+        "tiny": X * 1e-90,
+        "nearly": 1 + np.round(X, 1) * 1e-14,
+        "one place": np.ones((n, 4)),
+    }[kind]
+
+
+KINDS = "normal copies whole decimals sixteenths outlier huge tiny nearly".split()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "far away", "one place"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_orders_are_those_of_a_stable_argsort(kind, alone):
+    X = _rows(kind)
+    X_val = None if alone else X[::50] * 1.01
+    with np.errstate(over="ignore"):
+        distances = cdist(X[:50] if alone else X_val, X, "sqeuclidean")
+    expected = order.argsorted(distances, np.arange(50) if alone else None)
+    pairs = search.Pairs(X, X_val, "euclidean", {}, np.dtype(float))
+    products = euclidean.Products.of(pairs)
+    assert (products is None) == (kind == "huge" or (alone and kind == "one place"))
+    for found in (pairs, products or pairs):
+        lines = [line.copy() for _, some, _ in found.lines(0, len(distances), 8) for line in some]
+        np.testing.assert_array_equal(lines, expected)
+
+
+def test_whole_numbers_need_no_second_look():
+    pairs = search.Pairs(_rows("sixteenths"), None, "euclidean", {}, np.dtype(float))
+    assert euclidean.Products.of(pairs).doubt == 0
+
+
+def test_single_precision_keeps_copies_in_order():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1500, 30)), rng.integers(0, 3, 1500)
+    X[700:] = X[rng.integers(0, 700, 800)]
+    kinds = {"exact": "float64", "rounded": "float32"}
+    values = {k: KNNShapleyValuator(dtype=dtype).fit(X, y).values_ for k, dtype in kinds.items()}
+    np.testing.assert_allclose(values["rounded"], values["exact"], atol=1e-5)
+    pairs = search.Pairs(X, None, "euclidean", {}, np.dtype(np.float32))
+    found = single.SingleProducts.of(pairs)
+    first = {row.tobytes(): i for i, row in reversed(list(enumerate(X)))}
+    assert dict(zip(found.copies, found.originals, strict=True)) == {
+        i: first[row.tobytes()] for i, row in enumerate(X) if first[row.tobytes()] != i
+    }
+    lines = np.concatenate([some.copy() for _, some, _ in found.lines(0, 40, 7)])
+    copies = [np.flatnonzero((X == X[i]).all(axis=1)) for i in range(700, 720)]
+    for asking, line in enumerate(lines):
+        place = np.full(len(X), -1)
+        place[line] = np.arange(len(line))
+        for same in copies:
+            assert (np.diff(place[same[same != asking]]) > 0).all()
+
+
+@pytest.mark.parametrize("semivalue", [None, BetaShapley(4, 1), Banzhaf(0.05)], ids=str)
+@pytest.mark.parametrize("regression", [False, True])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_cut_is_off_by_no_more_than_it_says(semivalue, regression, alone):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 3)), rng.integers(0, 3, 400)
+    X[200:] = X[rng.integers(0, 200, 200)]  # copies, some of them of the asking row
+    y = y + 0.5 * rng.normal(size=400) if regression else y
+    sets = (X, y, None, None) if alone else (X[:300], y[:300], X[300:], y[300:])
+    task = {"task": "regression"} if regression else {}
+    exact = _fit(KNNShapleyValuator(semivalue=semivalue, **task), sets)
+    for max_rank in (20, 100):
+        cut = _fit(KNNShapleyValuator(semivalue=semivalue, max_rank=max_rank, **task), sets)
+        off = np.abs(cut.values_ - exact.values_)
+        assert 0 < off.max() <= cut.max_error_ + 1e-15
+        if semivalue is None and not regression:
+            assert cut.max_error_ == pytest.approx(1 / max_rank)
+    whole = _fit(KNNShapleyValuator(semivalue=semivalue, max_rank=400, **task), sets)
+    np.testing.assert_array_equal(whole.values_, exact.values_)
+    assert whole.max_error_ == 0
+
+
+def test_a_cut_is_the_game_of_the_nearest():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.integers(0, 2, 60)
+    X_val, y_val = rng.normal(size=(5, 2)), rng.integers(0, 2, 5)
+    cut = KNNShapleyValuator(3, max_rank=10, weights=_kernel)
+    cut.fit(X, y, X_val=X_val, y_val=y_val)
+    expected = np.zeros((5, 60))
+    for row in range(5):
+        near = np.argsort(cdist(X_val[[row]], X)[0])[:10]
+        alone = KNNShapleyValuator(3, weights=_kernel, task="classification")
+        alone.fit(X[near], y[near], X_val=X_val[[row]], y_val=y_val[[row]])
+        expected[row, near] = alone.values_
+    np.testing.assert_allclose(cut.values_, expected.mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(cut.stderr_, expected.std(axis=0, ddof=1) / np.sqrt(5))
+
+
+@pytest.mark.parametrize(
+    ("options", "backend"),
+    [
+        ({}, "loky"),
+        ({}, "threading"),
+        ({"max_rank": 20}, "threading"),
+        ({"metric": "manhattan"}, "threading"),
+    ],
+)
+def test_bits_do_not_depend_on_workers(options, backend, monkeypatch):
+    monkeypatch.setattr(neighbor_game, "_TASK", 2**15)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1100, 6)), rng.integers(0, 3, 1100)
+    one = KNNShapleyValuator(**options).fit(X, y, X_val=X[:100] + 0.1, y_val=y[:100])
+    with parallel_config(backend=backend):
+        two = KNNShapleyValuator(n_jobs=2, **options)
+        two.fit(X, y, X_val=X[:100] + 0.1, y_val=y[:100])
+    np.testing.assert_array_equal(two.values_, one.values_)
+    np.testing.assert_array_equal(two.stderr_, one.stderr_)
+
+
+def test_bits_do_not_depend_on_working_memory():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 6)), rng.integers(0, 3, 3000)
+    given = {"X_val": X[:70] + 0.1, "y_val": y[:70]}
+    much = KNNShapleyValuator().fit(X, y, **given)
+    with config_context(working_memory=1):
+        little = KNNShapleyValuator().fit(X, y, **given)
+    np.testing.assert_array_equal(little.values_, much.values_)
+    np.testing.assert_array_equal(little.stderr_, much.stderr_)
+
+
+@pytest.mark.parametrize(
+    ("metric", "params"),
+    [("seuclidean", None), ("mahalanobis", None), ("minkowski", {"p": 3}), ("cosine", None)],
+)
+def test_metrics_with_parameters(metric, params):
+    X, y = load_iris(return_X_y=True)
+    options = {"metric": metric, "metric_params": params}
+    valuator = KNNShapleyValuator(**options).fit(X, y, X_val=X[:9] + 0.1, y_val=y[:9])
+    given = params or {
+        "seuclidean": {"V": X.var(axis=0, ddof=1)},
+        "mahalanobis": {"VI": np.linalg.inv(np.cov(X.T))},
+    }.get(metric, {})
+    near = np.argsort(cdist(X[:9] + 0.1, X, metric, **given), axis=1, kind="stable")
+    expected = np.empty((9, 150))
+    np.put_along_axis(expected, near, label_values(y[near] == y[:9, None], 5), axis=1)
+    np.testing.assert_allclose(valuator.values_, expected.mean(axis=0), atol=1e-3)
 
 
 def test_blocks_do_not_change_values(monkeypatch):
     X, y = load_iris(return_X_y=True)
     whole = KNNShapleyValuator().fit(X, y)
-    monkeypatch.setattr(knn_shapley, "_CELLS", 1000)
+    monkeypatch.setattr(neighbor_game, "_TASK", 1000)
+    monkeypatch.setattr(neighbor_game, "_BLOCK", 500)
+    monkeypatch.setattr(search, "_SMALL", 300)
     blocks = KNNShapleyValuator().fit(X, y)
     np.testing.assert_allclose(blocks.values_, whole.values_, atol=1e-15)
     np.testing.assert_allclose(blocks.stderr_, whole.stderr_, atol=1e-15)
@@ -160,7 +393,7 @@ def test_memory_values_the_same_data_once(tmp_path, monkeypatch):
     X, y = load_iris(return_X_y=True)
     fresh = KNNShapleyValuator().fit(X, y)
     KNNShapleyValuator(memory=str(tmp_path)).fit(X, y)
-    monkeypatch.setattr(knn_shapley.NeighborGame, "values", None)  # nothing can be computed now
+    monkeypatch.setattr(neighbor_game.NeighborGame, "seats", None)  # nothing can be computed now
     again = KNNShapleyValuator(memory=str(tmp_path)).fit(X, y)
     np.testing.assert_array_equal(again.values_, fresh.values_)
     with pytest.raises(TypeError):
@@ -200,6 +433,22 @@ def test_task_is_read_off_the_target(y, task):
         ({"n_neighbors": 0}, {}, "n_neighbors"),
         ({"metric": "precomputed"}, {}, "metric"),
         ({}, {"y": np.ones(150)}, "one class only"),
+        ({"utility": "radius"}, {}, "pass a radius with utility='radius'"),
+        ({"radius": 1.0}, {}, "utility='jia' was given radius=1.0"),
+        ({"utility": "soft", "task": "regression"}, {}, "scores labels, and this is a regression"),
+        ({"utility": "soft", "max_rank": 9}, {}, "do not go together"),
+        ({"max_rank": 4}, {}, "Pass max_rank=5 or more"),
+        ({"semivalue": Banzhaf(2.0)}, {}, "'p' parameter of Banzhaf"),
+        ({"semivalue": "shapley"}, {}, "semivalue"),
+        ({"weights": "distance"}, {}, "weights"),
+        ({"dtype": "int"}, {}, "dtype"),
+        (
+            {"weights": lambda d: np.where(d > 0, 1, np.inf)},
+            {},
+            "expected finite numbers of at least 0",
+        ),
+        ({"weights": lambda d: -d}, {}, "expected finite numbers of at least 0"),
+        ({"weights": lambda d: d.ravel()}, {}, "expected one weight for each distance"),
         ({}, {"y": np.ones((150, 2))}, "one label or target for each row"),
         ({"task": "regression"}, {"y": np.repeat(["a", "b", "c"], 50)}, "not numbers"),
         ({}, {"X_val": [[1, 2, 3, 4]]}, "X_val was passed without y_val"),
