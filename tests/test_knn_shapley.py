@@ -73,7 +73,7 @@ class ByDefinition(Utility):
         return np.array([np.mean([self._score(mask, row) for row in rows]) for mask in masks])
 
 
-def _game(classifier, alone, seed=5, n=7):
+def _game(classifier, alone, seed=5, n=6):
     """Rows on a grid, so that many are at the same distance."""
     rng = np.random.default_rng(seed)
     X, X_val = rng.integers(0, 3, (n, 2)) / 2, rng.integers(0, 3, (3, 2)) / 2

@@ -2,43 +2,124 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from skdvl.neighbors import label_values, target_values
-from skdvl.semivalues import Shapley
+from skdvl.neighbors import (
+    Seats,
+    label_values,
+    radius_values,
+    share_values,
+    target_values,
+    thinned,
+)
+from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
 from skdvl.testing import enumerate_values
 from skdvl.utilities import Utility
+from skdvl.valuators.neighbor_game import seats_of
+
+SEMIVALUES = [
+    Shapley(), Banzhaf(), Banzhaf(0.1), BetaShapley(16, 1), BetaShapley(1, 4), LeaveOneOut(),
+    DeltaShapley(0.2, 0.6),
+]  # fmt: skip
 
 
-class NeighborsAsked(Utility):
-    """The definition: sort out the members, ask the nearest ones, score what they say."""
+class Told(Utility):
+    """The definition: what the members, nearest first, make of a score."""
 
-    def __init__(self, told, n_neighbors, score):
+    def __init__(self, told, score):
         self.n_players = len(told)
-        self.told, self.n_neighbors, self.score = told, n_neighbors, score
+        self.told, self.score = told, score
 
     def __call__(self, masks):
-        return np.array(
-            [
-                self.score(sum(self.told[mask][: self.n_neighbors]) / self.n_neighbors)
-                for mask in masks
-            ]
-        )
+        return np.array([self.score(self.told[mask]) for mask in masks])
 
 
+def _seats(semivalue, n, n_neighbors, by_sizes):
+    if by_sizes:
+        return Seats.of_sizes(semivalue.size_pmf(n), n_neighbors)
+    return seats_of(semivalue, n, n_neighbors)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
 @pytest.mark.parametrize("n_neighbors", [1, 2, 3, 4, 7, 10])
 @pytest.mark.parametrize("n", range(1, 10))
-def test_values_equal_enumeration(n, n_neighbors):
+def test_values_equal_enumeration(n, n_neighbors, semivalue):
     rng = np.random.default_rng([n, n_neighbors])
-    for _ in range(3):
-        matches = rng.random(n) < 0.5
-        game = NeighborsAsked(matches.astype(float), n_neighbors, lambda share: share)
-        values = label_values(matches[None], n_neighbors)[0]
-        np.testing.assert_allclose(values, enumerate_values(game, Shapley()), atol=1e-12)
+    k, pmf, by_sizes = n_neighbors, semivalue.size_pmf(n), rng.random() < 0.5
+    seats = _seats(semivalue, n, k, by_sizes)
+    matches, weights = rng.random(n) < 0.5, rng.random(n)
+    for told in (matches, matches * weights):
+        values = label_values(told[None], k, seats=seats)[0]
+        game = Told(told, lambda told: told[:k].sum() / k)
+        np.testing.assert_allclose(values, enumerate_values(game, semivalue), atol=1e-12)
 
-        targets, truth = rng.normal(1, 2, size=n), rng.normal()
-        game = NeighborsAsked(targets, n_neighbors, lambda told, t=truth: -((told - t) ** 2))
-        values = target_values(targets[None], np.array([truth]), n_neighbors)[0]
-        np.testing.assert_allclose(values, enumerate_values(game, Shapley()), atol=1e-11)
+        values = share_values(told[None], k, 3, pmf, seats=seats)[0]
+        game = Told(told, lambda told: told[:k].mean() if len(told) else 1 / 3)
+        np.testing.assert_allclose(values, enumerate_values(game, semivalue), atol=1e-12)
+
+    targets, truth = rng.normal(1, 2, size=n), rng.normal()
+    values = target_values(targets[None], np.array([truth]), k, seats=seats)[0]
+    game = Told(targets, lambda told: -((told[:k].sum() / k - truth) ** 2))
+    np.testing.assert_allclose(values, enumerate_values(game, semivalue), atol=1e-11)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
+@pytest.mark.parametrize("n", range(1, 10))
+def test_values_within_a_radius_equal_enumeration(n, semivalue):
+    rng = np.random.default_rng(n)
+    for share in (0, 0.3, 0.6, 1):
+        inside, told = rng.random(n) < share, (rng.random(n) < 0.5) * rng.random(n)
+        alone = _seats(semivalue, n, 1, by_sizes=share == 0.6).asked
+        values = radius_values(told[None], inside[None], 4, alone)[0]
+        both = np.where(inside, told, np.nan)
+        game = Told(both, lambda told: np.nanmean(told) if not np.isnan(told).all() else 1 / 4)
+        np.testing.assert_allclose(values, enumerate_values(game, semivalue), atol=1e-12)
+
+
+@pytest.mark.parametrize("values_of", [label_values, target_values, share_values])
+def test_seats_are_made_where_there_are_none(values_of):
+    told, pmf = np.random.default_rng(0).random((2, 8)), BetaShapley(4, 1).size_pmf(8)
+    extra = {label_values: (), target_values: (told[:, 0],), share_values: (3,)}[values_of]
+    before = extra if values_of is target_values else ()
+    after = extra if values_of is share_values else ()
+    for size_pmf, semivalue in ((None, Shapley()), (pmf, BetaShapley(4, 1))):
+        found = values_of(told, *before, 3, *after, size_pmf)
+        sizes = Shapley().size_pmf(8) if size_pmf is None else size_pmf
+        seats = seats_of(semivalue, 8, 3)
+        np.testing.assert_allclose(found, values_of(told, *before, 3, *after, sizes, seats=seats))
+
+
+@pytest.mark.parametrize("semivalue", [Shapley(), Banzhaf(0.01), BetaShapley(16, 1)], ids=str)
+def test_formulas_and_sizes_agree_for_many_players(semivalue):
+    n, k = 3000, 7
+    by_sizes = Seats.of_sizes(semivalue.size_pmf(n), k)
+    by_formula = seats_of(semivalue, n, k)
+    for name in ("asked", "pushed_out", "both", "both_less"):
+        found, expected = getattr(by_formula, name)[1:], getattr(by_sizes, name)[1:]
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    rank = np.arange(1, n + 1)
+    if type(semivalue) is BetaShapley:
+        asked = stats.betabinom.cdf(k - 1, rank[::100] - 1, 1, 16)
+        np.testing.assert_allclose(by_formula.asked[::100], asked, atol=1e-12)
+    if type(semivalue) is Banzhaf:
+        asked = stats.binom.cdf(k - 1, rank - 1, 0.01)
+        np.testing.assert_allclose(by_formula.asked, asked, atol=1e-12)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
+def test_a_player_less(semivalue):
+    n = 9
+    pmf = semivalue.size_pmf(n)
+    size = np.arange(n)
+    expected = np.zeros(n - 1)
+    for s in size:  # a certain one of the n - 1 others is among s of them with chance s / (n - 1)
+        if s < n - 1:
+            expected[s] += pmf[s] * (1 - s / (n - 1))
+        if s > 0:
+            expected[s - 1] += pmf[s] * s / (n - 1)
+    np.testing.assert_allclose(thinned(pmf), expected, atol=1e-15)
+    if type(semivalue) in (Shapley, Banzhaf, BetaShapley):
+        np.testing.assert_allclose(thinned(pmf), semivalue.size_pmf(n - 1), atol=1e-12)
 
 
 def test_games_in_a_block_do_not_know_each_other():

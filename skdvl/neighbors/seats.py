@@ -6,6 +6,7 @@ that the values of these games need.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -92,6 +93,11 @@ class Seats:
             asked = np.maximum(1 - pushed_out.cumsum(), 0)
         both = np.maximum(presence - both_less.cumsum(), 0) * (n_neighbors > 1)
         return cls(n_neighbors, asked, pushed_out, both, both_less)
+
+    @cached_property
+    def shares(self):
+        """Return `asked` and `pushed_out`, divided by the number of seats."""
+        return self.asked / self.n_neighbors, self.pushed_out / self.n_neighbors
 
     def first(self, n):
         """Return the chances of the n nearest; the others are present, or not, as before."""

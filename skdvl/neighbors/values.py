@@ -46,9 +46,10 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None):
     array([[ 0.833, -0.167,  0.333]])
     """
     seats = _seats(seats, matches.shape[1], n_neighbors, size_pmf)
-    pushed = matches * (seats.pushed_out / n_neighbors)
+    asked, pushed_out = seats.shares
+    pushed = matches * pushed_out
     np.cumsum(pushed, axis=1, out=pushed)
-    values = matches * (seats.asked / n_neighbors)
+    values = matches * asked
     pushed -= pushed[:, -1:].copy()  # less all of them: what those farther lose
     values += pushed
     return values

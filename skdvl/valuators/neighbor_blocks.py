@@ -82,7 +82,7 @@ class Blocks:
             for line, (rows, own) in enumerate(zip(order, values, strict=True)):
                 if self.players is not None:
                     own = np.bincount(self.players[rows], weights=own, minlength=n_players)
-                elif self.game.cut is not None:
+                elif self.game.cut is not None:  # few players, of whom none is there twice
                     total[rows] += own
                     square[rows] += own * own
                     continue
@@ -92,7 +92,7 @@ class Blocks:
                         placed[begin + line] = 0
                     own = placed
                 total += own
-                np.multiply(own, own, out=own)
+                own *= own
                 square += own
         return total, square, largest
 
