@@ -25,6 +25,14 @@ def test_example_runs(example, tmp_path):
     if example.stem == "plot_pruning_pipeline":
         gains = {name: float(told.split()[0]) for name, told in numbers.items()}
         assert len(gains) == 4 and min(gains.values()) >= 5, gains
+    if example.stem == "plot_methods":
+        lines = [line.rsplit(None, 3) for line in done.stdout.splitlines()]
+        areas = {
+            line[0]: float(line[1]) for line in lines if len(line) == 4 and line[0][0].isupper()
+        }
+        assert len(areas) == 12, done.stdout
+        assert min(areas["DataOOBValuator"], areas["KNNShapleyValuator"]) > 0.95
+        assert areas["BetaShapleyValuator"] > areas["RandomValuator"]
     if example.stem == "plot_quickstart":
         assert float(numbers["AUROC of flipped rows among low values"]) > 0.8
         before, after = (
