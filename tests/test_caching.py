@@ -186,7 +186,7 @@ def test_failures_are_counted_again_and_never_kept(n_jobs, medium):
 @pytest.mark.parametrize(
     "other",
     [
-        {"estimator": GaussianNB(var_smoothing=0.1)},
+        {"estimator": Means(0.1)},
         {"scoring": "balanced_accuracy"},
         {"error_score": 0.0},
         {"empty_score": 0.0},
@@ -196,8 +196,7 @@ def test_failures_are_counted_again_and_never_kept(n_jobs, medium):
 def test_nothing_is_shared_with_another_utility(other, medium):
     X, y, X_val, y_val, _ = medium
     cache = MemoryCache()
-    settings = {"estimator": GaussianNB(), "stopping": MaxRounds(1), "random_state": 0}
-    settings["kernel"] = "refit"  # caches are for these
+    settings = {"estimator": Means(), "stopping": MaxRounds(1), "random_state": 0}
     settings["sampler"] = PermutationSampler()  # which seldom meets a set twice
     skdvl.ShapleyValuator(cache=cache, **settings).fit(X, y, X_val=X_val, y_val=y_val)
 

@@ -31,7 +31,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from threadpoolctl import threadpool_info
 
-from skdvl import DataPruner, ShapleyValuator, make_pipeline
+from skdvl import DataPruner, LeaveOneOutValuator, ShapleyValuator, make_pipeline
 from skdvl.stopping import MaxRounds, MaxTime
 from skdvl.utilities import Utility
 from skdvl.workers import (
@@ -604,8 +604,8 @@ def test_data_frames_and_classes_of_a_script_travel(tmp_path):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_estimators_of_all_backends_give_the_same(backend, medium):
-    X, y = medium[0][:20], medium[1][:20]
-    settings = {"stopping": MaxRounds(2), "cv": 3, "random_state": 0}
+    X, y = medium[0][:24], medium[1][:24]
+    settings = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
     alone = ShapleyValuator(GaussianNB(), kernel="refit", **settings).fit(X, y)
     with joblib.parallel_config(backend=backend, n_jobs=3):
         np.testing.assert_array_equal(
@@ -649,14 +649,12 @@ def test_the_last_of_several_threads_leaves_the_process_as_it_was():
 @pytest.mark.parametrize("container", ["pandas", "csr"])
 def test_estimators_that_write_into_validation_rows_hurt_nobody(container, medium):
     X, y, X_val, y_val, _ = medium
-    X, y = X[:16], y[:16]
     make = {"pandas": pd.DataFrame, "csr": sp.csr_matrix}[container]
     scaler = StandardScaler if container == "pandas" else MaxAbsScaler
     given, told = make(X_val.copy()), []
     for copy, n_jobs in ((True, 1), (False, 1), (False, 2)):
         model = make_pipeline(scaler(copy=copy), LogisticRegression())
-        settings = {"stopping": MaxRounds(1), "random_state": 0, "n_jobs": n_jobs}
-        valuator = ShapleyValuator(model, **settings)
+        valuator = LeaveOneOutValuator(model, kernel="refit", random_state=0, n_jobs=n_jobs)
         told.append(valuator.fit(make(X), y, X_val=given, y_val=y_val).values_)
         now = given.to_numpy() if container == "pandas" else given.toarray()
         np.testing.assert_array_equal(now, X_val)
