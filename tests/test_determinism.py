@@ -92,6 +92,7 @@ def test_same_bits_on_every_backend(case, backend, n_jobs, many_portions, medium
         _same(alone, _valuator(case).fit(X, y, X_val=X_val, y_val=y_val))
 
 
+@pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.parametrize("n_jobs", [2])
 def test_same_bits_over_folds_and_stopping_rules(n_jobs, medium):
     X, y = medium[0][:20], medium[1][:20]

@@ -513,6 +513,7 @@ def _session(pid):
 # ---------------------------------------------------------------------- nothing is left, or doubled
 
 
+@pytest.mark.usefixtures("fresh_workers")
 @pytest.mark.parametrize("backend", PROCESSES)
 def test_no_files_are_left(backend, tmp_path, monkeypatch):
     monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))

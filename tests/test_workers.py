@@ -36,6 +36,7 @@ def test_results_come_in_order_and_errors_as_words(backend):
             ordered_map(fail, [(3,)])
 
 
+@pytest.mark.usefixtures("fresh_workers")
 def test_threads_are_pinned_in_workers_and_restored_here():
     before = [pool["num_threads"] for pool in threadpool_info()]
     with pinned_threads():
