@@ -13,13 +13,24 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdvl
+from skdvl.coalitions import Walks
 from skdvl.samplers import OwenSampler, PermutationSampler
 from skdvl.stopping import MaxRounds
 
+
+class OnePermutation(PermutationSampler):
+    """A round of a single permutation, for models that are refitted."""
+
+    def draw(self, round):
+        order = round.rng.permutation(round.n_players)[None]
+        return Walks(np.zeros(order.shape, dtype=bool), order)
+
+
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
+_FEW = {"sampler": OnePermutation(), **_QUICK}
 ESTIMATORS = [
-    skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_QUICK),
-    skdvl.ShapleyValuator(Ridge(), **_QUICK),
+    skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_FEW),
+    skdvl.ShapleyValuator(Ridge(), **_FEW),
     skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
     skdvl.BetaShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.DeltaShapleyValuator(GaussianNB(), **_QUICK),
@@ -27,7 +38,7 @@ ESTIMATORS = [
     skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
     skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
-    skdvl.ClasswiseShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.ClasswiseShapleyValuator(GaussianNB(), **_FEW),
     skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.AMEValuator(GaussianNB(), **_QUICK),
     skdvl.RandomValuator(random_state=0),
@@ -47,7 +58,7 @@ ESTIMATORS = [
     skdvl.PrunedEstimator(LogisticRegression()),
     skdvl.PrunedEstimator(Ridge()),
     skdvl.PrunedEstimator(
-        LogisticRegression(), skdvl.DataPruner(skdvl.ShapleyValuator(GaussianNB(), **_QUICK))
+        LogisticRegression(), skdvl.DataPruner(skdvl.ShapleyValuator(GaussianNB(), **_FEW))
     ),
     skdvl.make_pipeline(skdvl.DataPruner(), LogisticRegression()),
 ]
