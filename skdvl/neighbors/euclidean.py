@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .order import argsorted, bits_of, rows_of, settle, sort_keys
+from .order import argsorted, bits_of, numbered, rows_of, settle, sort_keys
 
 _SMALL = 2**17  # pairs that are sorted at once: few enough for a fast cache
 _UNITS = 1, 16, 1024  # parts of one, of which the numbers of a grid are multiples
@@ -57,7 +57,7 @@ class Products:
         if not 1e-200 < reach < 1e200:
             return None
         n_bits = max(12, bits_of(len(X)))  # at most 52 are left, as many as a float rounds to
-        room = 2.0 ** (63 - n_bits)
+        room = 2.0 ** (62 - n_bits)
         if unit and unit**2 * reach <= room:
             scale, doubt = float(unit), 0  # whole numbers throughout
         else:
@@ -74,7 +74,7 @@ class Products:
     def lines(self, first, last, n_rows):
         """Yield orders as `Pairs.lines` does, and None for the distances."""
         n = len(self.train)
-        own, shift = np.arange(n, dtype=np.uint64), np.uint64(self.n_bits)
+        own, shift = numbered(n), np.uint64(self.n_bits)
         inner, plain = max(1, _SMALL // n), False
         products = np.empty((min(n_rows, last - first), n))
         for begin in range(first, last, n_rows):
@@ -87,7 +87,7 @@ class Products:
                     continue
                 keys = products[start - begin : stop - begin].view(np.uint64)
                 keys <<= shift
-                keys |= own
+                keys += own
                 order, plain = self._order(keys, start, stop)
                 yield start, order, None
 

@@ -8,7 +8,9 @@ distances apart, the distances themselves are looked at.
 import numpy as np
 
 _LAST = np.uint64(2**64 - 1)  # sorts behind every distance, NaN included
+_INFINITY = np.uint64(0x7FF << 52)  # the bits of a float, behind those of all finite ones
 _SIGN = np.uint64(2**63)
+_LARGE = 2.0**1022
 _FEW = 1000  # rows, below which a stable argsort is as quick
 _MANY = 0.125  # share of a line that the upper bits do not tell apart, from which on it is quicker
 
@@ -37,8 +39,12 @@ def nearest_first(distances, alone=None):
     n = distances.shape[1]
     if n < _FEW:
         return argsorted(distances, alone)
-    keys, n_bits = _keys(distances)
-    keys = sort_keys(keys, alone)
+    if distances.min() >= 0 and float(distances.max()) < _LARGE:
+        keys, n_bits = _plain_keys(distances)
+        keys = sort_keys(keys, alone)
+    else:
+        keys, n_bits = _keys(distances)
+        keys = sort_keys(keys, alone, _LAST)
     linked = keys[:, 1:] ^ keys[:, :-1] < np.uint64(2**n_bits)
     order = rows_of(keys, n_bits)
     if distances.dtype == np.float64:
@@ -67,11 +73,25 @@ def bits_of(n):
     return max(1, int(n - 1).bit_length())
 
 
-def sort_keys(keys, alone=None):
-    """Sort each line of keys in place; return it without the players that are left out."""
+def numbered(n):
+    """Return what to add to keys, without which small ones would be denormal floats."""
+    return np.arange(2**52, 2**52 + n, dtype=np.uint64)
+
+
+def sort_keys(keys, alone=None, last=_INFINITY):
+    """Sort each line of keys in place; return it without the players that are left out.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64 of shape (n_games, n_players)
+    alone : ndarray of int or None, default=None
+    last : uint64
+        A key behind all others. Where it is the bits of an infinite float, all keys must be those
+        of positive floats, which are sorted nearly twice as fast as unsigned integers.
+    """
     if alone is not None:
-        keys[np.arange(len(keys)), alone] = _LAST
-    keys.sort(axis=1)
+        keys[np.arange(len(keys)), alone] = last
+    (keys.view(np.float64) if last == _INFINITY else keys).sort(axis=1)
     return keys if alone is None else keys[:, :-1]
 
 
@@ -101,8 +121,25 @@ def settle(order, linked, distances_of):
     order[places] = rows[np.lexsort((rows, distances_of(rows), run))]
 
 
+def _plain_keys(distances):
+    """Return integers that sort as distances do, the row in their lower bits; how many bits.
+
+    Distances are finite and not negative.
+    """
+    n = distances.shape[1]
+    distances = distances + 0.0  # a copy, and without negative zeros
+    if distances.dtype == np.float32:
+        n_bits, keys = 32, distances.view(np.uint32).astype(np.uint64)
+        keys <<= np.uint64(32)
+    else:
+        n_bits, keys = bits_of(n), distances.view(np.uint64)
+        keys &= ~np.uint64(2**n_bits - 1)
+    keys += numbered(n)
+    return keys, n_bits
+
+
 def _keys(distances):
-    """Return integers that sort as distances do, the row in their lower bits; how many bits."""
+    """Return what `_plain_keys` does, for distances of any kind."""
     n = distances.shape[1]
     distances = distances + 0.0  # a copy, and without negative zeros
     if np.isnan(distances.min(initial=0.0)):

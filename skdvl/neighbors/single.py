@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .order import rows_of, sort_keys
+from .order import numbered, rows_of, sort_keys
 
 _SMALL = 2**17  # pairs that are sorted at once: few enough for a fast cache
 
@@ -53,7 +53,7 @@ class SingleProducts:
     def lines(self, first, last, n_rows):
         """Yield orders as `Pairs.lines` does, and None for the distances."""
         n = len(self.train)
-        own, shift = np.arange(n, dtype=np.uint64), np.uint64(32)
+        own, shift = numbered(n), np.uint64(32)
         inner = max(1, _SMALL // n)
         for begin in range(first, last, n_rows):
             end = min(begin + n_rows, last)
@@ -67,7 +67,7 @@ class SingleProducts:
                 squares[:, self.copies] = squares[:, self.originals]
                 keys = squares.view(np.uint32).astype(np.uint64)
                 keys <<= shift
-                keys |= own
+                keys += own
                 keys = sort_keys(keys, self.pairs.alone(start, stop))
                 yield start, rows_of(keys, 32), None
 
