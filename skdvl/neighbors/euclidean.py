@@ -77,6 +77,7 @@ class Products:
         own, shift = numbered(n), np.uint64(self.n_bits)
         inner, plain = max(1, _SMALL // n), False
         products = np.empty((min(n_rows, last - first), n))
+        gaps = np.empty((min(inner, n_rows), n), dtype=np.uint64)
         for begin in range(first, last, n_rows):
             end = min(begin + n_rows, last)
             np.matmul(self.asking[begin:end], self.train.T, out=products[: end - begin])
@@ -88,15 +89,17 @@ class Products:
                 keys = products[start - begin : stop - begin].view(np.uint64)
                 keys <<= shift
                 keys += own
-                order, plain = self._order(keys, start, stop)
+                order, plain = self._order(keys, start, stop, gaps)
                 yield start, order, None
 
-    def _order(self, keys, first, last):
+    def _order(self, keys, first, last, gaps):
         """Return the orders that keys tell, and whether they tell too few."""
         keys = sort_keys(keys, self.pairs.alone(first, last))
         if not self.doubt:
             return rows_of(keys, self.n_bits), False
-        linked = keys[:, 1:] - keys[:, :-1] < np.uint64(self.doubt << self.n_bits)
+        gaps = gaps[: len(keys), : keys.shape[1] - 1]
+        np.subtract(keys[:, 1:], keys[:, :-1], out=gaps)
+        linked = gaps < np.uint64(self.doubt << self.n_bits)
         order, n_linked = rows_of(keys, self.n_bits), np.count_nonzero(linked)
         if n_linked > _MANY * linked.size:
             return self._plain(first, last), True

@@ -11,7 +11,7 @@ import numpy as np
 from .seats import Seats
 
 
-def label_values(matches, n_neighbors, size_pmf=None, *, seats=None):
+def label_values(matches, n_neighbors, size_pmf=None, *, seats=None, room=None):
     """Values where neighbours vote: the share of right votes.
 
     The utility of a coalition is the number of matching labels among its `n_neighbors` nearest
@@ -27,6 +27,8 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None):
         Of the semivalue; see `skdvl.semivalues`. None: Shapley values.
     seats : Seats or None, default=None
         Of the semivalue, where they are known already.
+    room : ndarray of float of shape (2, n_games, n_players) or None, default=None
+        To be written to; its first half is returned.
 
     Returns
     -------
@@ -47,9 +49,11 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None):
     """
     seats = _seats(seats, matches.shape[1], n_neighbors, size_pmf)
     asked, pushed_out = seats.shares
-    pushed = matches * pushed_out
+    values, pushed = np.empty((2, *matches.shape)) if room is None else room
+    values[...] = matches
+    np.multiply(values, pushed_out, out=pushed)
     np.cumsum(pushed, axis=1, out=pushed)
-    values = matches * asked
+    values *= asked
     pushed -= pushed[:, -1:].copy()  # less all of them: what those farther lose
     values += pushed
     return values

@@ -74,11 +74,13 @@ class Blocks:
         n = len(self.game.y)
         n_players = n if self.players is None else int(self.players.max()) + 1
         total, square, placed = np.zeros(n_players), np.zeros(n_players), np.zeros(n)
-        largest = 0.0
+        largest, room = 0.0, np.empty((2, 0, 0))
         for begin, order, distances in self._lines(first, last):
             weights = self._weights(distances)
             largest = max(largest, 1.0 if weights is None else float(weights.max(initial=0)))
-            values = self._values(begin, order, distances, weights)
+            if room.shape[1:] != order.shape:
+                room = np.empty((2, *order.shape))
+            values = self._values(begin, order, distances, weights, room)
             for line, (rows, own) in enumerate(zip(order, values, strict=True)):
                 if self.players is not None:
                     own = np.bincount(self.players[rows], weights=own, minlength=n_players)
@@ -101,7 +103,7 @@ class Blocks:
         lines = self.search.unsorted if unsorted else self.search.lines
         return lines(first, last, self.n_rows)
 
-    def _values(self, first, order, distances, weights):
+    def _values(self, first, order, distances, weights, room):
         """Return the values of some games, by rank."""
         game, truth = self.game, self.game.truth[first : first + len(order), None]
         told = game.y.take(order)
@@ -116,7 +118,7 @@ class Blocks:
             return share_values(told, k, game.n_classes, self.sizes, seats=seats)
         if game.utility == "radius":
             return radius_values(told, distances <= game.radius, game.n_classes, seats.asked)
-        return label_values(told, k, seats=seats)
+        return label_values(told, k, seats=seats, room=room)
 
     def _weights(self, distances):
         if self.game.weights == "uniform":
