@@ -87,7 +87,9 @@ def check_against(valuator, told):
     np.testing.assert_allclose(valuator.values_[known], np.nanmean(told[:, known], axis=0))
     assert np.isnan(valuator.values_[~known]).all() and np.isinf(valuator.stderr_[counts < 2]).all()
     several = counts > 1
-    errors = np.nanstd(told[:, several], axis=0, ddof=1) / np.sqrt(counts[several])
+    left, counts = np.nanvar(told[:, several], axis=0) * counts[several], counts[several]
+    borrowed = left.sum() / (counts - 1).sum()  # one pseudo-observation of each row
+    errors = np.sqrt((left + borrowed) / counts / counts)
     np.testing.assert_allclose(valuator.stderr_[several], errors, rtol=1e-6, atol=1e-7)
 
 

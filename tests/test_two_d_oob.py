@@ -41,9 +41,11 @@ def by_definition(ensemble, X, y):
                 told[row][column].append(score)
     counts = np.array([[len(cell) for cell in row] for row in told])
     mean = np.array([[np.mean(cell) if cell else np.nan for cell in row] for row in told])
-    error = [[np.std(cell, ddof=1) / np.sqrt(len(cell)) if len(cell) > 1 else np.inf
-              for cell in row] for row in told]  # fmt: skip
-    return mean, np.array(error), counts
+    left = np.array([[np.var(cell) * len(cell) if cell else 0.0 for cell in row] for row in told])
+    borrowed = left.sum() / np.maximum(counts - 1, 0).sum()  # one pseudo-observation of each
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.where(counts > 1, np.sqrt((left + borrowed) / counts / counts), np.inf)
+    return mean, error, counts
 
 
 @pytest.mark.parametrize("models", [7, 64])

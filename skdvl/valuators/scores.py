@@ -53,9 +53,12 @@ class RowScores:
         )
         filled = np.divide(size, valued, out=np.full(n_groups, np.nan), where=valued > 0)
         total = np.bincount(self.player_of_row[known], weights=values[known], minlength=n_groups)
-        variance = np.zeros(n_groups)
+        borrowed = pooled_variance(self.counts, self._total, self._square)
         with np.errstate(divide="ignore", invalid="ignore"):
-            weight = 1 / np.sqrt(self.counts * (self.counts - 1.0))
+            weight = np.where(self.counts > 1, 1 / self.counts, np.inf)
+            variance = np.bincount(
+                self.player_of_row[known], weights=borrowed * weight[known] ** 2, minlength=n_groups
+            )
             for rows, scores in self._kept:
                 left = (scores - values[rows]) * weight[rows]
                 left = np.bincount(self.player_of_row[rows], weights=left, minlength=n_groups)
@@ -140,9 +143,23 @@ class CellScores:
 
 
 def mean_and_error(counts, total, square):
-    """Return means, NaN of nothing, and their standard errors, inf of less than two."""
+    """Return means, NaN of nothing, and their standard errors, inf of less than two.
+
+    Few models that agree prove little: one pseudo-observation is borrowed from the variance
+    over all rows.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = total / counts
-        variance = np.maximum(square - total * mean, 0) / (counts - 1)
-        stderr = np.where(counts > 1, np.sqrt(variance / counts), np.inf)
+        left, borrowed = (
+            np.maximum(square - total * mean, 0),
+            pooled_variance(counts, total, square),
+        )
+        stderr = np.where(counts > 1, np.sqrt((left + borrowed) / counts / counts), np.inf)
     return mean, stderr
+
+
+def pooled_variance(counts, total, square):
+    """Return the variance of what models say of a row, over all rows that several speak of."""
+    many = counts > 1
+    left = square[many] - total[many] ** 2 / counts[many]
+    return np.maximum(left, 0).sum() / max((counts[many] - 1).sum(), 1)
