@@ -63,8 +63,9 @@ class DataOOBValuator(BaseValuator):
         Mean scores; with `groups`, those of the row's group. NaN for rows that no member has left
         out.
     stderr_ : ndarray of shape (n_samples,)
-        Standard errors over the members, taken as a sample of all that there could be; infinite
-        where less than two have left the row out.
+        Standard errors over the members, taken as a sample of all that there could be, and one
+        pseudo-observation of the variance over all rows; infinite where less than two have left
+        the row out.
     counts_ : ndarray of int of shape (n_samples,)
         Number of members that have not seen the row.
     n_unvalued_ : int
