@@ -34,7 +34,7 @@ y = np.where(flipped, 1 - y, y)
 # One value and one standard error for each row.
 
 model = make_pipeline(StandardScaler(), LogisticRegression())
-valuator = ShapleyValuator(model, stopping=MaxEvaluations(12_000), random_state=0, n_jobs=2)
+valuator = ShapleyValuator(model, stopping=MaxEvaluations(4_000), random_state=0, n_jobs=2)
 valuator.fit(X, y, X_val=X_val, y_val=y_val)
 
 worst = np.argsort(valuator.values_)[: flipped.sum()]
