@@ -432,6 +432,8 @@ def test_task_is_read_off_the_target(y, task):
         ),
         ({"n_neighbors": 0}, {}, "n_neighbors"),
         ({"metric": "precomputed"}, {}, "metric"),
+        ({"metric_params": {"w": np.ones(4)}}, {}, "'euclidean' takes no parameters"),
+        ({}, {"X": np.full((150, 4), np.nan)}, "pass metric='nan_euclidean'"),
         ({}, {"y": np.ones(150)}, "one class only"),
         ({"utility": "radius"}, {}, "pass a radius with utility='radius'"),
         ({"radius": 1.0}, {}, "utility='jia' was given radius=1.0"),

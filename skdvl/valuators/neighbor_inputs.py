@@ -21,6 +21,12 @@ def check_parameters(valuator, classifier):
             f"utility={valuator.utility!r} was given radius={valuator.radius!r}; pass a radius "
             "with utility='radius', and with no other."
         )
+    if valuator.metric in EUCLIDEAN and valuator.metric_params:
+        raise ValueError(
+            f"metric={valuator.metric!r} takes no parameters, and got "
+            f"metric_params={valuator.metric_params!r}. Weights of columns, say, go with "
+            "metric='minkowski', metric_params={'p': 2, 'w': weights}."
+        )
     if valuator.utility != "jia" and not classifier:
         raise ValueError(
             f"utility={valuator.utility!r} scores labels, and this is a regression. Leave "
@@ -56,6 +62,11 @@ def as_numbers(valuator, X, name):
         )
     except ValueError as error:
         if dtype.kind in "biuf":
+            if "contains NaN" in str(error) and not issparse(X):
+                raise ValueError(
+                    f"Input {name} contains NaN, and metric={valuator.metric!r} takes numbers "
+                    "only. Impute them, or pass metric='nan_euclidean'."
+                ) from error
             raise
         raise ValueError(f"{error}. {_ENCODE}") from error
     if numbers.dtype.kind not in "biuf":
