@@ -194,7 +194,7 @@ def test_memory_pruner_and_search(tmp_path, monkeypatch):
         ({"estimator": LinearSVC()}, {}, "Wrap it in CalibratedClassifierCV"),
         ({"scoring": "accuracy"}, {}, "scoring"),
         ({"n_jobs": 0}, {}, "n_jobs=0"),
-        ({"cv": 60}, {}, "Choose fewer folds"),
+        ({"cv": 60}, {}, r"Choose fewer folds\.$"),
         ({"cv": KFold}, {}, "is a class"),
         ({}, {"y": np.ones(150)}, "one class only"),
         ({}, {"y": np.ones((150, 2))}, "one label for each row"),
@@ -216,3 +216,8 @@ def test_errors_of_the_estimator_keep_their_kind():
     holes[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         ConfidentLearningValuator(GaussianNB()).fit(holes, y)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="GaussianNB gave probabilities that are NaN"),
+    ):
+        ConfidentLearningValuator(GaussianNB()).fit(np.zeros_like(X), y)

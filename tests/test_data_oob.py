@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skdvl import DataOOBValuator, DataPruner, make_pipeline
+from skdvl import DataOOBValuator, DataPruner, TwoDOOBValuator, make_pipeline
 from skdvl.valuators import out_of_bag
 
 CLASSIFIERS = [
@@ -335,7 +335,7 @@ GROWN.set_params(n_estimators=20).fit(*load_iris(return_X_y=True))
         ({"n_jobs": 0}, {}, ValueError, "n_jobs=0"),
         ({}, {"y": np.ones(150)}, ValueError, "one class only"),
         ({}, {"y": np.ones((150, 2))}, ValueError, "one label or target for each row"),
-        ({"task": "regression"}, {"y": np.repeat(["a", "b"], 75)}, ValueError, "convert"),
+        ({"task": "regression"}, {"y": np.repeat(["a", "b"], 75)}, ValueError, "if these are"),
         ({}, {"groups": np.zeros(150)}, ValueError, "one group only"),
     ],
 )  # fmt: skip
@@ -345,6 +345,28 @@ def test_refusals(params, fit, error, message):
     with pytest.raises(error, match=message):
         valuator.fit(**({"X": X, "y": y} | fit))
     assert not hasattr(valuator, "values_")
+
+
+def test_what_is_refused_is_not_trained_first(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    for kind in (BaggingClassifier, RandomForestRegressor):
+        monkeypatch.setattr(kind, "fit", no_training)
+    bag = BaggingClassifier(RidgeClassifier(), 20)
+    with pytest.raises(ValueError, match="Use scoring='label'"):
+        DataOOBValuator(bag, scoring="probability").fit(X, y)
+    with pytest.raises(ValueError, match="y holds <U10 and not numbers"):
+        DataOOBValuator(RandomForestRegressor(20)).fit(X, NAMES[y])
+
+
+def test_warnings_name_the_line_that_fits():
+    X, y = load_iris(return_X_y=True)
+    for valuator in (
+        DataOOBValuator(RandomForestClassifier(3, random_state=0)),
+        TwoDOOBValuator(BaggingClassifier(n_estimators=3, random_state=0)),
+    ):
+        with pytest.warns(UserWarning) as told:
+            valuator.fit(X, y)
+        assert len(told) >= 2 and {warning.filename for warning in told} == {__file__}
 
 
 def test_forests_that_resample_otherwise_are_refused():

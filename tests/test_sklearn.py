@@ -4,6 +4,7 @@ import inspect
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
@@ -16,6 +17,7 @@ import skdvl
 from skdvl.coalitions import Walks
 from skdvl.samplers import OwenSampler, PermutationSampler
 from skdvl.stopping import MaxRounds
+from skdvl.valuators import BaseValuator
 
 
 class OnePermutation(PermutationSampler):
@@ -113,6 +115,22 @@ def test_clone_repr_and_pickle(estimator):
     assert repr(estimator).startswith(name)
     for parameter in inspect.signature(type(estimator)).parameters:
         assert f"{parameter}" in type(estimator).__doc__, f"{name}.{parameter} is not documented"
+
+
+VALUATORS = [each for each in ESTIMATORS if isinstance(each, BaseValuator)]
+
+
+@pytest.mark.parametrize("valuator", VALUATORS, ids=lambda e: type(e).__name__)
+def test_a_fit_that_fails_leaves_everything_as_it_was(valuator):
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.standard_normal((20, 2)), columns=["a", "b"]), np.arange(20) % 2
+    valuator = clone(valuator).fit(X, y)
+    before = dict(vars(valuator))
+    for rows, labels in ((X[["a"]], np.full(20, None)), (rng.standard_normal((20, 3)), y[:-1])):
+        with pytest.raises(ValueError):
+            valuator.fit(rows, labels)
+    assert vars(valuator).keys() == before.keys()
+    assert all(vars(valuator)[name] is told for name, told in before.items())
 
 
 def test_signatures_show_every_parameter():

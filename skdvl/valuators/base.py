@@ -1,6 +1,9 @@
 """What every valuator is: an estimator with `values_`, one number for each training row."""
 
+import sys
+import warnings
 from abc import ABC, abstractmethod
+from functools import wraps
 from numbers import Real
 
 import numpy as np
@@ -9,6 +12,35 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..callbacks import CallbackSupportMixin
 from ..stopping import select
+
+_SEEN = "n_features_in_", "feature_names_in_"  # recorded as soon as X is looked at
+
+
+def or_as_before(fit):
+    """Decorate a `fit`: if it fails, the valuator tells the features of its last fit again."""
+
+    @wraps(fit)
+    def tried(valuator, *args, **params):
+        before = dict(vars(valuator))
+        try:
+            return fit(valuator, *args, **params)
+        except BaseException:
+            now = vars(valuator)
+            if now.get("values_") is before.get("values_"):  # or else all of it has been published
+                for name in _SEEN:
+                    now.pop(name, None)
+                now.update({name: before[name] for name in _SEEN if name in before})
+            raise
+
+    return tried
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn, and name the line outside of skdvl and scikit-learn that called."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("skdvl.", "sklearn.")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):

@@ -167,7 +167,7 @@ class ClasswiseShapleyValuator(CoalitionValuator):
             problem.classes, problem.y
         )
         if mixed.any():
-            group = names[problem.player_of_row[mixed][0]]
+            group = names[problem.player_of_row[mixed]].tolist()[0]
             raise ValueError(
                 f"Group {group!r} has rows of several classes, and players of class-wise values "
                 "belong to one. Split it by class, or use ShapleyValuator."

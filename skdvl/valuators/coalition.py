@@ -1,6 +1,5 @@
 """Valuators that score coalitions: from X and y to games, through the rounds, to `values_`."""
 
-import warnings
 from abc import abstractmethod
 from numbers import Real
 
@@ -26,7 +25,7 @@ from ..run import Run
 from ..stopping import MaxEvaluations, TargetReliability
 from ..utilities import Utility
 from ..utilities.pairwise import check_pairs, is_pairwise
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before, warn_caller
 from .inputs import (
     check_classes,
     check_groups,
@@ -148,6 +147,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     # ------------------------------------------------------------------ the public calls
 
     @with_callbacks
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X.
 
@@ -436,21 +436,18 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
             self.utility_r2_ = info.r2
         if self.n_failed_fits_:
             n_scored = run.n_evaluations if info.r2 is None else info.n_scored
-            warnings.warn(
+            warn_caller(
                 f"{self.n_failed_fits_} of {n_scored} coalitions could not be fitted or scored "
                 f"and were given error_score={self.error_score!r}. The first: "
                 f"{info.failure or run.failure or 'in an earlier session'}",
                 FitFailedWarning,
-                stacklevel=3,
             )
         unvalued = np.count_nonzero(np.isnan(self.values_))
         if unvalued:
-            warnings.warn(
+            warn_caller(
                 f"{unvalued} of {len(self.values_)} rows have no value (NaN): no fold trains on "
                 "them, or no draw has met them yet. Use a cv that trains on every row, pass X_val "
                 "and y_val, or raise the budget of stopping.",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _set_values(self, run, names):

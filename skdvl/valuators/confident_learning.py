@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_method_params, check_memory
 from ..callbacks import as_one_task
 from ..utilities.pairwise import check_pairs, is_pairwise
 from ..workers import ordered_map, pinned_threads
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before
 from .inputs import (
     check_classes,
     check_groups,
@@ -156,6 +156,7 @@ class ConfidentLearningValuator(BaseValuator):
         return fit_router(self, self._model())
 
     @as_one_task
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X.
 
@@ -233,7 +234,7 @@ class ConfidentLearningValuator(BaseValuator):
 
     def _splits(self, X, y, groups):
         own = {} if groups is None or not takes_groups(self.cv) else {"groups": groups}
-        return make_splits(make_splitter(self, y, True), X, y, **own)
+        return make_splits(make_splitter(self, y, True), X, y, may_validate=False, **own)
 
     def _publish(self, told, splits, classes, codes, names, player_of_row):
         """Turn probabilities into values, and set the fitted attributes, all of them at the end."""
@@ -283,6 +284,12 @@ def _of_fold(estimator, X, y, params, train, test):
     X_test, _ = _safe_split(model, X, y, test, train)
     model.fit(X_train, y_train, **_check_method_params(X, params, train))
     classes = np.unique(y)
+    told = model.predict_proba(X_test)
+    if not np.isfinite(told).all():
+        raise ValueError(
+            f"{type(model).__name__} gave probabilities that are NaN or infinite to held-out rows, "
+            "which have no value then. Columns that do not vary may be why; use another estimator."
+        )
     probabilities = np.zeros((len(test), len(classes)))  # 0 of a label that the fold has not met
-    probabilities[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(X_test)
+    probabilities[:, np.searchsorted(classes, model.classes_)] = told
     return probabilities

@@ -1,6 +1,5 @@
 """Data-OOB: how well the members of an ensemble do on the rows that they have not seen."""
 
-import warnings
 from numbers import Integral
 
 from sklearn.base import clone, is_classifier
@@ -10,9 +9,9 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_memory
 
 from ..callbacks import as_one_task
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before, warn_caller
 from .inputs import check_classes, check_groups, check_rows, row_index, task_of_target
-from .out_of_bag import OutOfBag, ask_members, check_ensemble, check_same_rows, thaw
+from .out_of_bag import OutOfBag, ask_members, check_ensemble, check_same_rows, targets, thaw
 from .problem import pin_seeds
 from .routing import fit_params, fit_router
 from .scores import RowScores, publish, warn_of_unvalued
@@ -148,6 +147,7 @@ class DataOOBValuator(BaseValuator):
         return fit_router(self, self._default(True) if self.estimator is None else self.estimator)
 
     @as_one_task
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X.
 
@@ -183,6 +183,8 @@ class DataOOBValuator(BaseValuator):
         classifier = is_classifier(ensemble)
         if classifier:
             check_classes(y)
+        else:
+            targets(y)
         names, player_of_row = check_groups(groups, len(y))
         solve = check_memory(self.memory).cache(_solve, ignore=["n_jobs"])
         parts = ensemble, is_fitted, X, y, fit_params(self, ensemble, params)
@@ -237,11 +239,9 @@ class DataOOBValuator(BaseValuator):
         """Say what is doubtful of the values."""
         n_members, name = len(self.estimator_.estimators_), type(self.estimator_).__name__
         if n_members < _FEW:
-            warnings.warn(
+            warn_caller(
                 f"{name} has {n_members} members, and a row is scored by about a third of them: "
                 f"values are coarse. Use at least {_FEW} members, and better 100 or more.",
-                UserWarning,
-                stacklevel=4,
             )
 
 

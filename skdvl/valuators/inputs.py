@@ -196,16 +196,19 @@ def takes_groups(cv):
     return getattr(request, "split", None) is None or request.split.requests.get("groups") is True
 
 
-def make_splits(splitter, X, y, **split_params):
-    """Training and held-out rows of every fold, as a list of pairs of index arrays."""
+def make_splits(splitter, X, y, *, may_validate=True, **split_params):
+    """Training and held-out rows of every fold, as a list of pairs of index arrays.
+
+    `may_validate` is whether X_val and y_val would do instead.
+    """
     n = _num_samples(X)
     try:
         splits = [tuple(map(np.asarray, pair)) for pair in splitter.split(X, y, **split_params)]
     except (ValueError, TypeError) as error:
         way_out = "Pass groups" if "groups" in str(error) else "Choose fewer folds"
-        raise ValueError(
-            f"cv={splitter!r} cannot split {n} rows: {error} {way_out}, or pass X_val and y_val."
-        ) from error
+        if may_validate:
+            way_out += ", or pass X_val and y_val"
+        raise ValueError(f"cv={splitter!r} cannot split {n} rows: {error} {way_out}.") from error
     if not splits:
         raise ValueError(f"cv={splitter!r} gives no folds.")
     for pair in splits:

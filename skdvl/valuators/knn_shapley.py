@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_memory
 
 from ..callbacks import as_one_task
 from ..semivalues import Semivalue, Shapley
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before
 from .inputs import (
     check_classes,
     check_groups,
@@ -192,6 +192,7 @@ class KNNShapleyValuator(BaseValuator):
         return tags
 
     @as_one_task
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
         """Value the rows of X.
 

@@ -56,8 +56,20 @@ def check_ensemble(valuator, ensemble, is_fitted):
             f"{kind} with bootstrap=False shows every row to every member, and no row is ever out "
             f"of bag. Set bootstrap=True{way_out}."
         )
+    member = None if is_forest else ensemble.estimator
+    if is_classifier(ensemble) and member is not None:
+        check_probability(valuator.scoring, member)
     if is_fitted:
         _check_fitted(name, ensemble)
+
+
+def check_probability(scoring, member):
+    """Refuse members that do not tell the probability that they are asked for."""
+    if scoring == "probability" and not hasattr(member, "predict_proba"):
+        raise ValueError(
+            f"scoring='probability' asks {type(member).__name__} for predict_proba, which it does "
+            "not have. Use scoring='label'."
+        )
 
 
 def _is_all(max_samples):
@@ -129,12 +141,9 @@ class OutOfBag:
                 "warm_start. Fit it in one go."
             )
         classifier = is_classifier(ensemble)
-        if classifier and scoring == "probability" and not hasattr(members[0], "predict_proba"):
-            raise ValueError(
-                f"scoring='probability' asks {type(members[0]).__name__} for predict_proba, which "
-                "it does not have. Use scoring='label'."
-            )
-        truth = _codes(y, ensemble) if classifier else _targets(y)
+        if classifier:
+            check_probability(scoring, members[0])
+        truth = _codes(y, ensemble) if classifier else targets(y)
         trees = all(type(member) in _TREES for member in members)
         if classifier:  # whose leaves tell of every label
             trees = trees and all(member.n_classes_ == len(ensemble.classes_) for member in members)
@@ -243,8 +252,12 @@ def _codes(y, ensemble):
     return np.array([place[label] for label in labels.tolist()])[codes]
 
 
-def _targets(y):
+def targets(y):
+    """Return y as numbers."""
     try:
         return y.astype(np.float64)
     except ValueError as error:
-        raise ValueError(f"y holds {y.dtype} and not numbers, and this is a regression.") from error
+        raise ValueError(
+            f"y holds {y.dtype} and not numbers, and this is a regression. Pass a classifier if "
+            "these are labels."
+        ) from error

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..callbacks import as_one_task
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before
 from .inputs import check_rows, row_index, task_of_target
 
 
@@ -46,6 +46,7 @@ class RandomValuator(BaseValuator):
         return tags
 
     @as_one_task
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
         """Draw a value for every row.
 

@@ -1,8 +1,8 @@
 """Mean scores of rows, and of groups of rows, over models that each score some of them."""
 
-import warnings
-
 import numpy as np
+
+from .base import warn_caller
 
 _CELLS = 2**22  # entries of a matrix of scores that wait to be summed up
 _MODELS = 64  # that wait, at most
@@ -93,11 +93,9 @@ def publish(valuator, told, names, player_of_row):
 def warn_of_unvalued(valuator, reason):
     """Say how many rows have no value, if there are some, and why."""
     if valuator.n_unvalued_:
-        warnings.warn(
+        warn_caller(
             f"{valuator.n_unvalued_} of {len(valuator.values_)} rows have no value (NaN): "
             f"{reason}.",
-            UserWarning,
-            stacklevel=5,
         )
 
 

@@ -1,7 +1,5 @@
 """2D-OOB: which cells of X make the members of an ensemble err on a row that they have not seen."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
@@ -9,6 +7,7 @@ from sklearn.ensemble._forest import BaseForest
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ..workers import pinned_threads
+from .base import warn_caller
 from .data_oob import _MEMBERS, DataOOBValuator
 from .out_of_bag import ask_members
 from .scores import CellScores, RowScores
@@ -116,9 +115,7 @@ class TwoDOOBValuator(DataOOBValuator):
         n_features = self.n_features_in_
         used = [len(np.unique(own)) for own in self.estimator_.estimators_features_]
         if n_features > 1 and min(used) == n_features:
-            warnings.warn(
+            warn_caller(
                 f"Every member of {type(self.estimator_).__name__} uses all {n_features} columns, "
                 "so that all cells of a row have the same value. Set max_features below 1.0.",
-                UserWarning,
-                stacklevel=4,
             )
