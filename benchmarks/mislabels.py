@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sklearn.preprocessing import scale
 
@@ -33,6 +33,7 @@ def valuators(seed):
     budget = {"stopping": MaxEvaluations(1000), "random_state": seed}
     model = LogisticRegression(max_iter=200)
     forest = RandomForestClassifier(800, random_state=seed)
+    learned = {"utility_model": Ridge(), "utility_budget": 1000}
     bag = skdvl.TwoDOOBValuator(random_state=seed)
     return {
         "random": (skdvl.RandomValuator(random_state=seed), False),
@@ -45,6 +46,7 @@ def valuators(seed):
         "Shapley": (skdvl.ShapleyValuator(model, **budget), True),
         "Banzhaf": (skdvl.BanzhafValuator(model, **budget), True),
         "Beta(16, 1)": (skdvl.BetaShapleyValuator(model, **budget), True),
+        "Shapley, learned": (skdvl.ShapleyValuator(model, **learned, random_state=seed), True),
         "class-wise": (skdvl.ClasswiseShapleyValuator(model, **budget), True),
         "AME": (skdvl.AMEValuator(model, **budget), True),
         "group testing": (skdvl.GroupTestingShapleyValuator(model, **budget), True),

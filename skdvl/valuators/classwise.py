@@ -89,6 +89,10 @@ class ClasswiseShapleyValuator(CoalitionValuator):
     hurting the others. Every walk through the rows of a class meets other rows of the others, and
     standard errors include that.
 
+    Of the parameters of all valuators, ``sampler="auto"`` is `PermutationSampler`, however few the
+    players, and `scoring`, `strategy`, `control_variates` and `truncation` have to stay as they
+    are.
+
     Parameters
     ----------
     estimator : estimator

@@ -18,6 +18,10 @@ class GroupTestingShapleyValuator(CoalitionValuator):
 
     Kept for comparison: `ShapleyValuator` has far lower errors from as many models.
 
+    Of the parameters of all valuators, ``sampler="auto"`` draws as `GroupTestingSampler` if there
+    are more than 10 players, and `strategy`, `control_variates` and `truncation` have to stay as
+    they are.
+
     Parameters
     ----------
     estimator : estimator

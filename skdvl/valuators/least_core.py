@@ -24,6 +24,10 @@ class LeastCoreValuator(CoalitionValuator):
 
     Standard errors are unknown, and so `stderr_` is infinite where values are not exact.
 
+    Of the parameters of all valuators, ``sampler="auto"`` draws as `PairedSampler`,
+    ``stopping=None`` follows `n_coalitions`, and `strategy`, `control_variates` and `truncation`
+    have to stay as they are.
+
     Parameters
     ----------
     estimator : estimator
