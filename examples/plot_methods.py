@@ -7,9 +7,10 @@ them look at the same rows, one in ten of which has a wrong label, and two quest
 which labels are wrong, and which rows does this model do better without?
 
 For wrong labels, take `DataOOBValuator`, or `KNNShapleyValuator` where neighbours mean something:
-both need no model of yours and take seconds for a hundred thousand rows. For what a row does to
-*your* model and *your* score take `ShapleyValuator`, whose values add up to the score, or
-`BetaShapleyValuator`, which looks at small sets, where a single row counts for more.
+both need no model of yours and take seconds for ten thousand rows; `TwoDOOBValuator` also says
+which cells of a row mislead. For what a row does to *your* model and *your* score take
+`ShapleyValuator`, whose values add up to the score, or `BetaShapleyValuator`, which looks at small
+sets, where a single row counts for more.
 """
 
 from time import perf_counter

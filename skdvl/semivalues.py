@@ -173,7 +173,10 @@ class AME(Semivalue):
 
 def check_levels(levels):
     """Return the levels of a grid of probabilities as an array, or say what is wrong with them."""
-    grid = np.asarray(levels, dtype=float) if np.ndim(levels) == 1 else np.empty(0)
+    try:
+        grid = np.asarray(levels, dtype=float) if np.ndim(levels) == 1 else np.empty(0)
+    except (TypeError, ValueError):  # texts, say
+        grid = np.empty(0)
     if not len(grid) or not ((grid > 0) & (grid < 1)).all():
         raise ValueError(
             f"levels must be a list of probabilities above 0 and below 1, such as (0.2, 0.8); got "

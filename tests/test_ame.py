@@ -203,6 +203,7 @@ def test_in_a_pruner_and_a_search():
     ("params", "message"),
     [
         ({"levels": (0.2, 1.0)}, "above 0 and below 1"),
+        ({"levels": ["a"]}, "above 0 and below 1"),
         ({"levels": ()}, "above 0 and below 1"),
         ({"levels": [[0.5]]}, "above 0 and below 1"),
         ({"levels": 0.5}, "levels"),
