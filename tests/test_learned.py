@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -102,6 +103,7 @@ def test_a_fit_goes_on_from_its_checkpoint_and_tells_others(medium, tmp_path):
         _fit(medium, checkpoint=path, utility_budget=121)
 
 
+@pytest.mark.filterwarnings("ignore:utility_model=")
 def test_scores_come_from_a_cache_and_predictions_never_go_there(medium):
     cache, model = MemoryCache(), LogisticRegression(max_iter=300)
     settings = {"cache": cache, "kernel": "refit", "utility_budget": 40}
@@ -134,6 +136,13 @@ def test_failures_are_counted(medium):
     with pytest.warns(FitFailedWarning, match="too few rows"):
         valuator = _fit(medium, Fails())
     assert 0 < valuator.n_failed_fits_ < 60
+
+
+@pytest.mark.parametrize("budget", [4, 40])
+def test_a_model_that_says_nothing_is_told_of(budget, medium):
+    """With four coalitions nobody knows; a constant is what R^2 compares with."""
+    with pytest.warns(UserWarning, match=f"Raise utility_budget, which is {budget}"):
+        _fit(medium, utility_model=DummyRegressor(), utility_budget=budget)
 
 
 def test_what_cannot_learn_is_refused(medium):

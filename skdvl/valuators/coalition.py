@@ -434,6 +434,12 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         self.utility_info_ = info
         if info.r2 is not None:
             self.utility_r2_ = info.r2
+            if not info.r2 > 0:  # NaN too
+                warn_caller(
+                    f"utility_model={self.utility_model!r} says no more of unseen coalitions than "
+                    f"their mean would: utility_r2_ is {info.r2:.3g}. Raise utility_budget, which "
+                    f"is {self.utility_budget}, try another model, or none."
+                )
         if self.n_failed_fits_:
             n_scored = run.n_evaluations if info.r2 is None else info.n_scored
             warn_caller(

@@ -160,9 +160,9 @@ def check_control_variates(wanted, takes_controls):
             )
     if wanted and not takes_controls:
         raise ValueError(
-            f"control_variates={wanted!r} needs a strategy with a model of the score. Set "
-            "strategy=RegressionAdjusted and a sampler that draws coalitions, such as "
-            "SizeOptimalSampler(); or leave control_variates='auto'."
+            f"control_variates={wanted!r} needs a strategy with a model of the score. Leave it "
+            "'auto'; or, where the valuator takes a strategy, set strategy=RegressionAdjusted and "
+            "a sampler that draws coalitions, such as SizeOptimalSampler()."
         )
 
 

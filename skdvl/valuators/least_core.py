@@ -98,4 +98,4 @@ class LeastCoreValuator(CoalitionValuator):
 
     def _set_values(self, run, names):
         super()._set_values(run, names)
-        self.subsidy_ = float(run.misfit)
+        self.subsidy_ = float(run.misfit) + 0.0  # which may have been -0.0
