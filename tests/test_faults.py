@@ -412,7 +412,9 @@ def _leave(main):
 
 def test_an_interrupt_does_not_wait_for_workers(tmp_path):
     script = (
+        "import signal\n"
         "from test_faults import Endless, _fit\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
         "print('begins', flush=True)\n"
         "try:\n"
         "    _fit(Endless(sys.argv[2]), n_jobs=2)\n"
