@@ -6,6 +6,7 @@ walk from the empty coalition through every player. Everything that skdvl evalua
 batch of walks, so samplers, utilities and strategies need no other word for "sample".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +91,7 @@ class Walks:
 class Placement:
     """Where the players of a game are among all those that its utility knows.
 
-    Each of the *others* is there by the toss of a coin, which is thrown anew for each group of
-    walks.
+    Which of the *others* are there is drawn anew for each group of walks.
 
     Attributes
     ----------
@@ -99,15 +99,24 @@ class Placement:
         Of each player, its number in the utility.
     names : ndarray of int
         What those that the utility knows are called in an error.
+    draw_others : callable or None, default=None
+        ``draw_others(rng, count, n)`` returns `count` coalitions of n others, a boolean array of
+        shape (count, n). None: each of them is there by the toss of a coin.
     """
 
     seats: np.ndarray
     names: np.ndarray
+    draw_others: Callable | None = None
 
     def place(self, walks, rng):
         """Return walks of the players as walks of the utility, with some of the others there."""
-        groups = len(walks) // walks.group
-        start = np.repeat(rng.random((groups, len(self.names))) < 0.5, walks.group, axis=0)
+        groups, n = len(walks) // walks.group, len(self.names)
+        if self.draw_others is None:
+            start = rng.random((groups, n)) < 0.5
+        else:
+            start, others = np.zeros((groups, n), dtype=bool), np.delete(np.arange(n), self.seats)
+            start[:, others] = self.draw_others(rng, groups, len(others))
+        start = np.repeat(start, walks.group, axis=0)
         start[:, self.seats] = walks.start
         return Walks(start, self.seats[walks.order], walks.group)
 

@@ -28,7 +28,7 @@ def subsets(rows):
     return list(chain.from_iterable(combinations(rows, k) for k in range(len(rows) + 1)))
 
 
-def defined(estimator, X, y, X_val, y_val, label):
+def defined(estimator, X, y, X_val, y_val, label, p=0.5):
     """Return the values of the rows of a class by enumeration of both kinds of rows."""
     own, others = (np.flatnonzero((y == label) == is_own) for is_own in (True, False))
     known = {}
@@ -55,9 +55,10 @@ def defined(estimator, X, y, X_val, y_val, label):
         for j, row in enumerate(own):
             for inside in subsets([other for other in own if other != row]):
                 weight = 1 / n / math.comb(n - 1, len(inside))
+                weight *= p ** len(outside) * (1 - p) ** (len(others) - len(outside))
                 gain = score((*inside, row, *outside)) - score((*inside, *outside))
                 values[j] += weight * gain
-    return own, values / 2 ** len(others)
+    return own, values
 
 
 def small(n=8, n_classes=3):
@@ -87,6 +88,32 @@ def test_values_and_errors_are_those_of_the_definition(estimator):
         off.append((valuator.values_ - exact) / np.maximum(valuator.stderr_, 1e-12))
     assert np.abs(off).max() < 4.5
     assert is_tree or 0.6 < np.sqrt(np.mean(np.square(off))) < 1.5
+
+
+def test_a_sampler_of_the_other_classes():
+    X, y, X_val, y_val = small()
+    exact = np.empty(len(y))
+    for label in np.unique(y):
+        rows, values = defined(GaussianNB(), X, y, X_val, y_val, label, p=0.2)
+        exact[rows] = values
+    settings = {"stopping": MaxEvaluations(5000), "normalize": False, "random_state": 0}
+    valuator = ClasswiseShapleyValuator(
+        GaussianNB(), out_of_class_sampler=CoalitionSampler(0.2), **settings
+    )
+    valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    off = (valuator.values_ - exact) / np.maximum(valuator.stderr_, 1e-12)
+    assert np.abs(off).max() < 4.5
+    coins = ClasswiseShapleyValuator(GaussianNB(), **settings)
+    coins.fit(X, y, X_val=X_val, y_val=y_val)
+    assert np.abs((coins.values_ - exact) / coins.stderr_).max() > 4.5  # so they differ
+
+
+@pytest.mark.parametrize("sampler", [PermutationSampler(), ExhaustiveSampler()], ids=repr)
+def test_samplers_that_draw_no_coalitions_of_other_classes(sampler):
+    X, y, X_val, y_val = small()
+    valuator = ClasswiseShapleyValuator(GaussianNB(), out_of_class_sampler=sampler)
+    with pytest.raises(ValueError, match="a sampler of coalitions that never ends"):
+        valuator.fit(X, y, X_val=X_val, y_val=y_val)
 
 
 @pytest.mark.parametrize("given", ["validation rows", "folds"])

@@ -1,5 +1,6 @@
 """Class-wise Shapley values: what a row does for its own class, and to the others."""
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,7 +9,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import make_scorer
 
 from ..coalitions import Placement
-from ..samplers import PermutationSampler
+from ..samplers import IndexSampler, PermutationSampler, Round
 from ..semivalues import Shapley
 from ..strategies import MarginalMean
 from ..utilities.measures import class_score
@@ -18,8 +19,27 @@ from .problem import Problem, pin_seeds
 
 
 @dataclass(frozen=True)
+class OutOfClass:
+    """Coalitions of the rows of other classes, by a sampler."""
+
+    sampler: IndexSampler
+
+    def __call__(self, rng, count, n):
+        """Draw coalitions of n rows, as `skdvl.coalitions.Placement` wants them."""
+        drawn, missing = [np.empty((0, n), dtype=bool)], count if n else 0
+        for t in itertools.count():
+            if missing <= 0:
+                break
+            drawn.append(self.sampler.draw(Round(t, n, rng)).start)
+            missing -= len(drawn[-1])
+        return np.concatenate(drawn)[:count]
+
+
+@dataclass(frozen=True)
 class ClasswiseProblem(Problem):
     """A game for each class, of each fold: its rows are the players, the others come and go."""
+
+    out_of_class: OutOfClass | None = None
 
     @cached_property
     def classes(self):
@@ -50,7 +70,7 @@ class ClasswiseProblem(Problem):
     @property
     def placements(self):
         """Where the players of each game are among those of its fold."""
-        return [Placement(seats, names) for _, _, names, seats in self._seats]
+        return [Placement(seats, names, self.out_of_class) for _, _, names, seats in self._seats]
 
     def bind(self, seed):
         bound = [self._scored_by(label).bind(seed) for label in self.classes]
@@ -83,7 +103,7 @@ class ClasswiseShapleyValuator(CoalitionValuator):
     """Value rows by their Shapley value within their class: CS-Shapley, for classifiers.
 
     The rows of each class play a game of their own. A coalition of them is scored together with
-    random rows of the other classes, each of which is there with probability 1/2: by the
+    random rows of the other classes, each of which is there with probability 1/2 by default: by the
     accuracy on validation rows of the class, times the exponential of that on all others, both as
     shares of all validation rows. So a row is worth something if it helps its own class without
     hurting the others. Every walk through the rows of a class meets other rows of the others, and
@@ -101,6 +121,10 @@ class ClasswiseShapleyValuator(CoalitionValuator):
         Scale the values of each class so that they sum to the accuracy on this class of the model
         that is trained on all rows, as a share of all validation rows. A class whose values do
         not have a positive sum, or whose accuracy is 0, stays as it is.
+    out_of_class_sampler : IndexSampler or None, default=None
+        Which rows of the other classes are there: any sampler of coalitions that never ends, such
+        as ``CoalitionSampler(p=0.2)`` or `SizeOptimalSampler`. Values are means over the sets that
+        it draws, which are not weighted. None: each row with probability 1/2.
     {shared}
 
     References
@@ -124,13 +148,17 @@ class ClasswiseShapleyValuator(CoalitionValuator):
     0.96
     """
 
-    _parameter_constraints = {"normalize": ["boolean"]}
+    _parameter_constraints = {
+        "normalize": ["boolean"],
+        "out_of_class_sampler": [IndexSampler, None],
+    }
     _strategy = MarginalMean
     _problem = ClasswiseProblem
 
-    def __init__(self, estimator=None, *, normalize=True, **shared):
+    def __init__(self, estimator=None, *, normalize=True, out_of_class_sampler=None, **shared):
         super().__init__(estimator, **shared)
         self.normalize = normalize
+        self.out_of_class_sampler = out_of_class_sampler
 
     def _make_semivalue(self):
         return Shapley()
@@ -176,7 +204,19 @@ class ClasswiseShapleyValuator(CoalitionValuator):
                 f"Group {group!r} has rows of several classes, and players of class-wise values "
                 "belong to one. Split it by class, or use ShapleyValuator."
             )
-        return problem, names
+        return replace(problem, out_of_class=self._out_of_class()), names
+
+    def _out_of_class(self):
+        sampler = self.out_of_class_sampler
+        if sampler is None:
+            return None
+        sampler._validate_params()
+        if sampler.draws != "coalitions" or sampler.n_rounds(4) is not None:
+            raise ValueError(
+                f"out_of_class_sampler={sampler!r} was given, and a sampler of coalitions that never "
+                "ends is needed. Pass CoalitionSampler(p), or leave it out."
+            )
+        return OutOfClass(clone(sampler))
 
     def _solve(self, problem, players, n_players):
         ends = getattr(self.sampler, "n_rounds", lambda n: None)
