@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    "_version callbacks checkpoint coalitions identity neighbors parcel processes".split()
+    "_version callbacks checkpoint coalitions identity neighbors notices parcel processes".split()
     + "ray_backend run semivalues stopping truncation workers".split(),
     ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],

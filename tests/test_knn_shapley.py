@@ -389,6 +389,16 @@ def test_containers_and_metrics():
     assert np.isfinite(KNNShapleyValuator(metric="chebyshev").fit(X, y).values_).all()
 
 
+def test_rows_that_no_distance_tells_apart_and_nobody_to_work():
+    X, y = load_iris(return_X_y=True)
+    holes = X.copy()
+    holes[3] = np.nan
+    with pytest.raises(ValueError, match="metric='nan_euclidean' gave nan for .* pairs of rows"):
+        KNNShapleyValuator(metric="nan_euclidean").fit(holes, y)
+    with pytest.raises(ValueError, match="n_jobs=0 leaves nobody to work"):
+        KNNShapleyValuator(n_jobs=0).fit(X, y)
+
+
 def test_memory_values_the_same_data_once(tmp_path, monkeypatch):
     X, y = load_iris(return_X_y=True)
     fresh = KNNShapleyValuator().fit(X, y)

@@ -252,9 +252,10 @@ def test_estimators_without_chance_lose_nothing_but_time(medium):
     np.testing.assert_allclose(thrice.values_, once.values_, atol=1e-14)
     np.testing.assert_allclose(thrice.stderr_, 0, atol=1e-14)
     plain = skdvl.ShapleyValuator(GaussianNB(), **settings).fit(X, y, **where)
-    with pytest.warns(UserWarning, match="n_repeats=3 has no effect: GaussianNB"):
+    with pytest.warns(UserWarning, match="n_repeats=3 has no effect: GaussianNB") as told:
         again = skdvl.ShapleyValuator(GaussianNB(), n_repeats=3, **settings).fit(X, y, **where)
     np.testing.assert_array_equal(plain.values_, again.values_)
+    assert {warning.filename for warning in told} == {__file__}
 
 
 def test_groups_and_folds_are_repeated_too(medium):

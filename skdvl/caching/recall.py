@@ -1,7 +1,6 @@
 """Keys of coalitions: what a utility is, and who is in."""
 
 import hashlib
-import warnings
 
 import numpy as np
 import scipy
@@ -9,6 +8,7 @@ import sklearn
 
 from .._version import __version__
 from ..identity import Unidentified, digest
+from ..notices import warn_caller
 
 FORMAT = 1
 _KEY = 16  # bytes
@@ -96,10 +96,9 @@ def make_recall(cache, utilities):
     try:
         return Recall(cache, utilities)
     except Unidentified as error:
-        warnings.warn(
+        warn_caller(
             f"{error}. The cache is left out: it could not tell these scores from others.",
             UserWarning,
-            stacklevel=2,
         )
         return None
 

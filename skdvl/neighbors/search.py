@@ -58,6 +58,12 @@ class Pairs:
             distances = cdist(rows, self.X, "sqeuclidean")
         else:
             distances = pairwise_distances(rows, self.X, metric=self.metric, **self.metric_params)
+            if np.isnan(distances).any():
+                raise ValueError(
+                    f"metric={self.metric!r} gave nan for {np.isnan(distances).sum()} of "
+                    f"{distances.size} pairs of rows, and rows are sorted by distance. Impute what "
+                    "is missing, or pass a metric that tells all rows apart."
+                )
         return np.asarray(distances, dtype=self.dtype)
 
     def alone(self, first, last):

@@ -1,6 +1,5 @@
 """DataPruner: drop training rows of low value, wherever scikit-learn puts the step."""
 
-import warnings
 from functools import wraps
 from numbers import Integral, Real
 
@@ -28,6 +27,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
+from ..notices import warn_caller
 from ..valuators import KNNShapleyValuator
 from ..valuators.inputs import check_classes, check_groups, check_rows, task_of_target
 from .caller import check_place, place_of
@@ -479,13 +479,12 @@ def _warn_of_outliers(y, mask, sources):
     y = y.astype(np.float64)
     far = (np.abs(y - y[sources]) > y[mask].std(axis=0)).reshape(len(y), -1).any(axis=1)
     if far.any():
-        warnings.warn(
+        warn_caller(
             f"{np.count_nonzero(far)} of {np.count_nonzero(~mask)} pruned rows have targets more "
             "than a standard deviation away from those of all rows that are kept. scikit-learn's "
             "Pipeline keeps these targets in y: outliers stay. Use skdvl.Pipeline, or "
             "PrunedEstimator as the last step, which drop them.",
             UserWarning,
-            stacklevel=4,
         )
 
 

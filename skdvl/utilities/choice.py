@@ -1,11 +1,10 @@
 """Which utility stands for a model: a kernel's, if it proves right, or the refit itself."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
 
 from ..coalitions import Walks
+from ..notices import warn_caller
 from ..workers import quiet
 from .comparison import disagreement
 from .kernel import KernelUtility
@@ -118,11 +117,10 @@ def _try(refit, kind, rows):
 
 def _doubt(refit, kind, words):
     """Warn of a kernel that is wrong; return the reason to refit."""
-    warnings.warn(
+    warn_caller(
         f"The kernel {kind.__name__} is not used for {type(refit.estimator).__name__}, with which "
         f"it does not agree: {words}.",
         RuntimeWarning,
-        stacklevel=5,
     )
     return f"the kernel proved wrong: {words}"
 

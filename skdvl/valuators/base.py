@@ -1,7 +1,5 @@
 """What every valuator is: an estimator with `values_`, one number for each training row."""
 
-import sys
-import warnings
 from abc import ABC, abstractmethod
 from functools import wraps
 from numbers import Real
@@ -33,14 +31,6 @@ def or_as_before(fit):
             raise
 
     return tried
-
-
-def warn_caller(message, category=UserWarning):
-    """Warn, and name the line outside of skdvl and scikit-learn that called."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("skdvl.", "sklearn.")):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
 
 
 class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):

@@ -213,8 +213,8 @@ class ClasswiseShapleyValuator(CoalitionValuator):
         sampler._validate_params()
         if sampler.draws != "coalitions" or sampler.n_rounds(4) is not None:
             raise ValueError(
-                f"out_of_class_sampler={sampler!r} was given, and a sampler of coalitions that never "
-                "ends is needed. Pass CoalitionSampler(p), or leave it out."
+                f"out_of_class_sampler={sampler!r} was given, and a sampler of coalitions that "
+                "never ends is needed. Pass CoalitionSampler(p), or leave it out."
             )
         return OutOfClass(clone(sampler))
 

@@ -21,11 +21,12 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 from ..caching import open_cache
 from ..callbacks import RoundCallbacks, with_callbacks
 from ..identity import digest
+from ..notices import warn_caller
 from ..run import Run
 from ..stopping import MaxEvaluations, TargetReliability
 from ..utilities import Utility
 from ..utilities.pairwise import check_pairs, is_pairwise
-from .base import BaseValuator, or_as_before, warn_caller
+from .base import BaseValuator, or_as_before
 from .inputs import (
     check_classes,
     check_groups,

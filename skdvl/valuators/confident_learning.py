@@ -27,6 +27,7 @@ from .inputs import (
     takes_groups,
     task_of_target,
 )
+from .parameters import check_workers
 from .problem import pin_seeds
 from .routing import fit_params, fit_router
 from .scores import RowScores, publish, warn_of_unvalued
@@ -228,8 +229,7 @@ class ConfidentLearningValuator(BaseValuator):
                 f"{type(model).__name__} has no predict_proba, and {name} takes probabilities. "
                 "Wrap it in CalibratedClassifierCV, or use another classifier."
             )
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
+        check_workers(self.n_jobs)
         return model
 
     def _splits(self, X, y, groups):

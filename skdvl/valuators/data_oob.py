@@ -9,9 +9,11 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_memory
 
 from ..callbacks import as_one_task
-from .base import BaseValuator, or_as_before, warn_caller
+from ..notices import warn_caller
+from .base import BaseValuator, or_as_before
 from .inputs import check_classes, check_groups, check_rows, row_index, task_of_target
 from .out_of_bag import OutOfBag, ask_members, check_ensemble, check_same_rows, targets, thaw
+from .parameters import check_workers
 from .problem import pin_seeds
 from .routing import fit_params, fit_router
 from .scores import RowScores, publish, warn_of_unvalued
@@ -207,8 +209,7 @@ class DataOOBValuator(BaseValuator):
                 f"y has shape {y.shape}; {name} takes one label or target for each row. For "
                 "several outputs use ShapleyValuator with an estimator that takes them."
             )
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
+        check_workers(self.n_jobs)
         ensemble, is_fitted = thaw(self.estimator, self.prefit)
         if ensemble is None:
             if is_fitted:

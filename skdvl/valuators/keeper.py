@@ -1,6 +1,5 @@
 """What happens between blocks: the state is saved, and the user is told."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -12,6 +11,7 @@ import sklearn
 from .._version import __version__
 from ..checkpoint import remove_leftovers
 from ..identity import Unidentified, digest
+from ..notices import warn_caller
 from ..run import Run
 
 _SECONDS = 2.0  # between two saves, and between two lines
@@ -116,11 +116,10 @@ class Keeper:
         """Save what there is of a fit that ends, or is interrupted."""
         self.save(self.last)
         if self._trouble is not None:
-            warnings.warn(
+            warn_caller(
                 f"The checkpoint {str(self.path)!r} cannot be written: {self._trouble}. The fit "
                 "went on without it. Make room, or point `checkpoint` elsewhere.",
                 RuntimeWarning,
-                stacklevel=4,
             )
 
     def save(self, run):

@@ -20,6 +20,7 @@ from .inputs import (
 )
 from .neighbor_game import NeighborGame, solve
 from .neighbor_inputs import as_numbers, centred, check_parameters, codes
+from .parameters import check_workers
 
 _METRICS = {*_VALID_METRICS, *_NAN_METRICS} - {"precomputed"}
 
@@ -216,6 +217,7 @@ class KNNShapleyValuator(BaseValuator):
             If the inputs do not fit each other or the parameters, before any distance is computed.
         """
         self._validate_params()
+        check_workers(self.n_jobs)
         index = row_index(X)
         X, y = check_rows(self, X, y)
         if y.ndim != 1:

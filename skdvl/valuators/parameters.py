@@ -38,6 +38,13 @@ CONSTRAINTS = {
     "checkpoint": [str, os.PathLike, None],
 }
 
+
+def check_workers(n_jobs):
+    """Refuse to have no workers, which joblib does in the midst of a fit."""
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
+
+
 DOCUMENTATION = """\
 sampler : "auto" or IndexSampler, default="auto"
     Which coalitions are scored; see `skdvl.samplers`. "auto" scores every coalition of at

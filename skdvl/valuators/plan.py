@@ -19,6 +19,7 @@ from ..utilities.optimum import at_optimum
 from .controls import check_control_variates, make_controls
 from .design import make_design
 from .learning import Learning, make_learning
+from .parameters import check_workers
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,7 @@ def check_parts(valuator):
     _check_kernel(valuator)
     if valuator.exact == "optimum" and valuator.estimator is not None:
         at_optimum(valuator.estimator)
-    if valuator.n_jobs == 0:
-        raise ValueError("n_jobs=0 leaves nobody to work; use None, 1 or more, or -1 for all.")
+    check_workers(valuator.n_jobs)
 
 
 def _check_kernel(valuator):

@@ -1,6 +1,5 @@
 """From checked inputs to games: which rows train, which rows score, who plays."""
 
-import warnings
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 from ..caching import make_recall
 from ..engine import Game, run_rounds, settle, solve
 from ..identity import Cloned
+from ..notices import warn_caller
 from ..samplers import Round
 from ..utilities import GroupedUtility, ModelUtility, Utility, make_utility
 from ..utilities.model import own_rows
@@ -202,7 +202,7 @@ def play(problem, rules, strategies, players, begun, keeper, cache, n_jobs, lear
     info = make_info(utilities, length, run.effort) if learned is None else learned.info
     trouble = None if cache is None else cache.take_trouble()
     if trouble:
-        warnings.warn(trouble, RuntimeWarning, stacklevel=4)
+        warn_caller(trouble, RuntimeWarning)
     return model, run, info
 
 
@@ -241,11 +241,10 @@ def make_repeats(valuator):
     if at_most == 1:
         return None
     if not random_states(valuator.estimator):
-        warnings.warn(
+        warn_caller(
             f"n_repeats={at_most} has no effect: {type(valuator.estimator).__name__} has no "
             "random_state, so each score of a coalition would be the same.",
             UserWarning,
-            stacklevel=4,
         )
         return None
     return Repeats(int(at_most), rtol)

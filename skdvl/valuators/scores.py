@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import warn_caller
+from ..notices import warn_caller
 
 _CELLS = 2**22  # entries of a matrix of scores that wait to be summed up
 _MODELS = 64  # that wait, at most

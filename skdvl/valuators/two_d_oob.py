@@ -6,8 +6,8 @@ from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.ensemble._forest import BaseForest
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from ..notices import warn_caller
 from ..workers import pinned_threads
-from .base import warn_caller
 from .data_oob import _MEMBERS, DataOOBValuator
 from .out_of_bag import ask_members
 from .scores import CellScores, RowScores

@@ -1,9 +1,9 @@
 """Which kernels stand for the refits of an estimator, built in or of others."""
 
-import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
+from ...notices import warn_caller
 from .base import Kernel
 
 _registered = {}  # class of estimators: its kernels, the newest first
@@ -59,10 +59,9 @@ def _plugins():
         try:
             kernel = entry.load()
         except Exception as error:
-            warnings.warn(
+            warn_caller(
                 f"The kernel {entry.value!r} cannot be loaded: {type(error).__name__}: {error}",
                 RuntimeWarning,
-                stacklevel=2,
             )
             continue
         found.append(kernel)
