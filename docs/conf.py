@@ -24,6 +24,7 @@ autosummary_generate = True
 autodoc_inherit_docstrings = True
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
 # Docstrings inherited from scikit-learn refer to its own guide.
 suppress_warnings = ["config.cache", "myst.xref_missing", "ref.ref"]
 

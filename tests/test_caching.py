@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 from errands import look_up, read_and_write, write_without_end
+from folder_cache import FolderCache
 from forks import begin
 from models import Means
 from sklearn import config_context
@@ -752,7 +753,7 @@ class Smallest(Cache):
         self._records = {}
 
 
-@pytest.mark.parametrize("kind", ["memory", "disk", "limited", "secret", "smallest"])
+@pytest.mark.parametrize("kind", ["memory", "disk", "limited", "secret", "smallest", "folder"])
 def test_the_contract(kind, tmp_path):
     make = {
         "memory": MemoryCache,
@@ -760,6 +761,7 @@ def test_the_contract(kind, tmp_path):
         "limited": lambda: DiskCache(tmp_path, size_limit=10**7),
         "secret": lambda: DiskCache(tmp_path, secret="mine"),
         "smallest": Smallest,
+        "folder": lambda: FolderCache(str(tmp_path)),
     }
     check_cache(make[kind]())
 
