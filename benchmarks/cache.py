@@ -8,6 +8,7 @@ pyDVL's hits are there if it is installed in the same environment.
 import sys
 import tempfile
 import warnings
+from importlib.util import find_spec
 from time import perf_counter
 
 import numpy as np
@@ -44,28 +45,30 @@ def best(function):
     return min(times)
 
 
-def keys_and_hits():
-    """Microseconds per coalition: of making its key, and of looking it up."""
+def keys_and_hits(servers=()):
+    """Microseconds per coalition: of making its key, and of looking it up with it."""
     n_players, n_batches = 1000, 50
     game = SmallGame(n_players)
     rng = np.random.default_rng(0)
     batches = [rng.random((BATCH, n_players)) < 0.5 for _ in range(n_batches)]
-    caches = [MemoryCache(), DiskCache(tempfile.mkdtemp())]
-    if len(sys.argv) > 1:
-        caches.append(MemcachedCache(sys.argv[1:]))
+    told, caches = {}, [MemoryCache()]
+    if find_spec("diskcache"):
+        caches.append(DiskCache(tempfile.mkdtemp()))
+    if servers:
+        caches.append(MemcachedCache(servers))
     for cache in caches:
         recall = Recall(cache, [game])
         for masks in batches:
             recall.keep(0, masks, rng.random(BATCH))
         made = best(lambda: [recall._keys(0, masks) for masks in batches])  # noqa: B023
         hit = best(lambda: [recall.scores(0, masks) for masks in batches])  # noqa: B023
-        key, hit = (1e6 * seconds / n_batches / BATCH for seconds in (made, hit))
-        print(f"{type(cache).__name__:16} key {key:5.2f} us, hit {hit:5.2f} us (key included)")
+        told[type(cache).__name__] = [1e6 * s / n_batches / BATCH for s in (made, hit)]
+    return told
 
 
 def hits_of_pydvl():
     """Microseconds of looking up a coalition of half of 1000 rows in pyDVL's caches."""
-    rng = np.random.default_rng(0)
+    rng, told = np.random.default_rng(0), {}
     X, y = rng.normal(size=(1000, 2)), np.arange(1000) % 2
     samples = [
         pydvl.types.Sample(None, np.flatnonzero(rng.random(1000) < 0.5)) for _ in range(BATCH)
@@ -82,7 +85,8 @@ def hits_of_pydvl():
         for sample in samples:
             utility(sample)
         hit = best(lambda: [utility(sample) for sample in samples])  # noqa: B023
-        print(f"pyDVL, {type(backend).__name__:20} hit {1e6 * hit / BATCH:5.0f} us")
+        told[type(backend).__name__] = 1e6 * hit / BATCH
+    return told
 
 
 def fits():
@@ -113,9 +117,11 @@ def fits():
 def main():
     data = np.zeros(100 * 2**20 // 8)
     print(f"100 MB digested in {best(lambda: digest(data)):.2f} s")
-    keys_and_hits()
+    for name, (key, hit) in keys_and_hits(sys.argv[1:]).items():
+        print(f"{name:16} key {key:5.2f} us, hit {hit:5.2f} us (key included)")
     if pydvl is not None:
-        hits_of_pydvl()
+        for name, hit in hits_of_pydvl().items():
+            print(f"pyDVL, {name:20} hit {hit:5.0f} us")
     fits()
 
 

@@ -68,10 +68,14 @@ def problems():
         yield "regression", X, y, RandomForestRegressor
 
 
-def main():
+def ways_of_all():
+    """Return what each library, and a loop, would do."""
     ways = {"skdvl": of_skdvl, "loop": of_definition, "oob_score": of_sklearn}
-    if pydvl is not None:
-        ways["pyDVL"] = of_pydvl
+    return ways if pydvl is None else ways | {"pyDVL": of_pydvl}
+
+
+def main():
+    ways = ways_of_all()
     print(f"{'task':14} {'rows':>6} {'cols':>5}  {'skdvl':>8}", end="")
     print("".join(f" {name + ' / skdvl':>17}" for name in list(ways)[1:]))
     for task, X, y, kind in problems():

@@ -72,8 +72,8 @@ def clocked(function):
     return result, min(seconds)
 
 
-def one(estimator, n, d):
-    """Print a line on an estimator: microseconds for each coalition, and ratios."""
+def measure(estimator, n, d):
+    """Return microseconds for each coalition: the bare loop, our refit, masks and chains."""
     X, y, X_val, y_val = rows(estimator, n, d)
     scorer = get_scorer("accuracy" if is_classifier(estimator) else "r2")
     rng = np.random.default_rng(0)
@@ -107,6 +107,12 @@ def one(estimator, n, d):
         if utility.walk is not None:
             _, seconds = clocked(lambda: list(utility.walk(walks.start, walks.order)))
             line.append(1e6 * seconds / order.size)
+    return line
+
+
+def one(estimator, n, d):
+    """Print a line on an estimator: microseconds for each coalition, and ratios."""
+    line = measure(estimator, n, d)
     times = "".join(f"{us:10.1f}" for us in line) + " " * 10 * (4 - len(line))
     ratios = "".join(f"{line[0] / us:9.1f}x" for us in line[1:])
     name = str(estimator)

@@ -66,17 +66,17 @@ def half(model, X, y):
     return 0.5
 
 
-def measure(seconds, n_jobs):
+def measure(seconds, n_jobs, work=SECONDS):
     """Seconds per evaluation of a fit of ours, and its values."""
     a_round = ShapleyValuator(stopping=MaxRounds(1)).fit_utility(Busy(0)).n_evaluations_
-    n_rounds = max(1, round(SECONDS / seconds / a_round))
+    n_rounds = max(1, round(work / seconds / a_round))
     valuator = ShapleyValuator(stopping=MaxRounds(n_rounds), random_state=0, n_jobs=n_jobs)
     began = perf_counter()
     valuator.fit_utility(Busy(seconds))
     return (perf_counter() - began) / valuator.n_evaluations_, valuator.values_
 
 
-def measure_pydvl(seconds, n_jobs):
+def measure_pydvl(seconds, n_jobs, work=SECONDS):
     """Seconds per update of a fit of pyDVL's."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(Busy.n_players, 2)), np.arange(Busy.n_players) % 2
@@ -85,7 +85,7 @@ def measure_pydvl(seconds, n_jobs):
     valuation = pydvl.ShapleyValuation(
         pydvl.ModelUtility(BusyClassifier(seconds), scorer),
         pydvl.PermutationSampler(seed=0),
-        is_done=pydvl.MinUpdates(max(1, round(SECONDS / seconds / Busy.n_players))),
+        is_done=pydvl.MinUpdates(max(1, round(work / seconds / Busy.n_players))),
         progress=False,
     )
     began = perf_counter()
