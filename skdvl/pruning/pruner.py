@@ -455,10 +455,10 @@ def _weights_first(transform):
 # A step has one face: imbalanced-learn refuses steps with both, and skdvl.Pipeline drops rows
 # where there is fit_resample. Set here since set_output wraps transform when a class is made, and
 # would hide a decorator that was there before.
-DataPruner.transform = available_if(_can_transform)(_weights_first(DataPruner.transform))
-DataPruner.fit_transform = available_if(_can_transform)(DataPruner.fit_transform)
-DataPruner.inverse_transform = available_if(_can_transform)(DataPruner.inverse_transform)
-DataPruner.fit_resample = available_if(_can_resample)(DataPruner.fit_resample)
+DataPruner.transform = available_if(_can_transform)(_weights_first(DataPruner.transform))  # type: ignore[method-assign]
+DataPruner.fit_transform = available_if(_can_transform)(DataPruner.fit_transform)  # type: ignore[method-assign]
+DataPruner.inverse_transform = available_if(_can_transform)(DataPruner.inverse_transform)  # type: ignore[method-assign]
+DataPruner.fit_resample = available_if(_can_resample)(DataPruner.fit_resample)  # type: ignore[method-assign]
 
 
 def _as_given(X):

@@ -44,7 +44,7 @@ class Sample(NamedTuple):
         The members of the coalition, in the order of the indices given.
     """
 
-    index: int | None
+    index: int | None  # type: ignore[assignment]
     subset: np.ndarray
 
 

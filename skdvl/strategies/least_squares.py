@@ -19,7 +19,7 @@ class _LeastSquares(RegressionAdjusted):
     """
 
     takes_controls = False
-    wants = None
+    wants: str | None = None
 
     def __init__(self, semivalue, sampler, n):
         super().__init__(semivalue, sampler, n)

@@ -81,7 +81,7 @@ class Utility(ABC):
 
     n_players: int
     block_size = 1024
-    derived = ()
+    derived: tuple = ()
     known_sizes = ()
     is_noisy = False
     walk = None

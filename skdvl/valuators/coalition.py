@@ -66,7 +66,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
     """
 
     _parameter_constraints: dict = CONSTRAINTS
-    _strategy = None  # of a valuator that has but one
+    _strategy: type | None = None  # of a valuator that has but one
     _problem = Problem
 
     def __init__(

@@ -89,10 +89,10 @@ class Kernel(ABC):
     """
 
     name = ""
-    estimators = ()
+    estimators: tuple = ()
     response = "prediction"
     has_decision_function = False
-    rounding = 64 * np.finfo(float).eps
+    rounding: float = 64 * np.finfo(float).eps
     ties_are_exact = False
     deciders = None
     chains = None

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from ...notices import warn_caller
 from .base import Kernel
 
-_registered = {}  # class of estimators: its kernels, the newest first
+_registered: dict[type, list] = {}  # class of estimators: its kernels, the newest first
 
 
 def register_kernel(estimator_class, kernel_class):

@@ -131,7 +131,7 @@ class Accuracy:
 class BalancedAccuracy(Accuracy):
     """Mean over the classes that were seen in validation of the share predicted right."""
 
-    by_row = None
+    by_row = None  # type: ignore[assignment]
 
     def __init__(self, target, n_classes, kernel):
         super().__init__(target, n_classes, kernel)
@@ -149,7 +149,7 @@ class BalancedAccuracy(Accuracy):
 class ClassAccuracy(Accuracy):
     """`class_score` of one class."""
 
-    by_row = None
+    by_row = None  # type: ignore[assignment]
 
     def __init__(self, target, n_classes, kernel, code):
         super().__init__(target, n_classes, kernel)
@@ -195,7 +195,7 @@ def _weighed(inside, outside, n_rows):
 class F1(Accuracy):
     """F1 of the second of two classes, or the mean of both."""
 
-    by_row = None
+    by_row = None  # type: ignore[assignment]
 
     def __init__(self, target, n_classes, kernel, average):
         super().__init__(target, n_classes, kernel)

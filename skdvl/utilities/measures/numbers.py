@@ -29,7 +29,7 @@ class SquaredError:
 class RootSquaredError(SquaredError):
     """Root of the mean squared error."""
 
-    by_row = None  # no mean
+    by_row = None  # type: ignore[assignment]
 
     def _of(self, residual):
         return np.sqrt(super()._of(residual))

@@ -37,7 +37,7 @@ class Sums(NamedTuple):
     the penalty on its diagonal; `squares` are sums of x**2 as they are, and the penalty.
     """
 
-    count: np.ndarray  # (B,)
+    count: np.ndarray  # type: ignore[assignment]  # (B,)
     x: np.ndarray  # (B, d)
     y: np.ndarray  # (B, n_targets)
     xx: np.ndarray  # (B, d, d)
