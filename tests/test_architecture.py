@@ -12,7 +12,8 @@ FLOORS = [
     ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],
     ["valuators"],
-    ["pruning", "pipeline", "testing"],
+    ["pruning", "pipeline", "testing", "experiments"],
+    ["plotting"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PACKAGE = Path(__file__).parent.parent / "skdvl"

@@ -1,0 +1,180 @@
+"""How many wrong rows are found by who inspects rows in the order of their values."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+
+from .gains import area_weights
+from .orders import Players, values_of
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionCurve:
+    """The share of wrong rows found against the share of rows inspected, lowest values first.
+
+    Attributes
+    ----------
+    inspected : ndarray of shape (n_samples + 1,)
+        From 0 to 1; with groups, one entry for each group and one for none.
+    found : ndarray of shape (n_samples + 1,)
+        The mean over all orders of rows with the same value.
+    n_flipped : int
+    area : float
+        The area under the curve. That of chance is 0.5.
+    area_stderr : float
+        Its standard error, as these rows are a sample of others; infinite with a single row of
+        either kind, and with groups, whose rows are no independent sample.
+    area_interval : tuple of (float, float)
+        A 95 % interval by the normal distribution, within what is possible.
+    best_area : float
+        The area if all wrong rows came first.
+    """
+
+    inspected: np.ndarray = field(repr=False)
+    found: np.ndarray = field(repr=False)
+    n_flipped: int
+    area: float
+    area_stderr: float
+    area_interval: tuple
+    best_area: float
+
+    @property
+    def gain(self):
+        """The area above that of chance, where 1 is the best that is possible, and -1 the worst.
+
+        It is twice the area under the ROC curve, less 1.
+        """
+        return (self.area - 0.5) / (self.best_area - 0.5)
+
+    def found_at(self, share):
+        """Return the share of wrong rows found when a share of the rows is inspected.
+
+        Parameters
+        ----------
+        share : float or array-like of float, from 0 to 1
+
+        Returns
+        -------
+        found : float or ndarray
+        """
+        return np.interp(share, self.inspected, self.found)
+
+    def random_band(self, level=0.95):
+        """Return what is found in a random order with some probability, row by row.
+
+        It is exact: the number of wrong rows among those inspected is hypergeometric.
+
+        Parameters
+        ----------
+        level : float in (0, 1), default=0.95
+
+        Returns
+        -------
+        lower, upper : ndarray, as long as `inspected`
+        """
+        n_flipped = self.n_flipped
+        n = round(n_flipped / self._rate)
+        drawn = np.rint(self.inspected * n).astype(int)
+        law = stats.hypergeom(n, n_flipped, drawn)
+        tail = (1 - level) / 2
+        return law.ppf(tail) / n_flipped, law.ppf(1 - tail) / n_flipped
+
+    @property
+    def _rate(self):
+        return 2 * (1 - self.best_area)
+
+
+def detection_curve(values, is_flipped, *, groups=None):
+    """Inspect rows in the order of their values, lowest first, and count the wrong ones found.
+
+    Rows of the same value are met in every order alike: between two different values the curve
+    is a straight line. Rows without a value (NaN) are inspected last.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples,) or fitted valuator
+    is_flipped : array-like of bool of shape (n_samples,)
+        The rows that are wrong: some and not all.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Groups that are inspected as a whole, by the mean value of their rows.
+
+    Returns
+    -------
+    curve : DetectionCurve
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or if no row is wrong, or all are.
+
+    See Also
+    --------
+    skdvl.plotting.DetectionCurveDisplay : The same as a picture.
+
+    References
+    ----------
+    .. [1] E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson. Comparing the Areas under Two or More
+       Correlated Receiver Operating Characteristic Curves. Biometrics, 1988: the standard error.
+
+    Examples
+    --------
+    >>> from skdvl.experiments import detection_curve
+    >>> curve = detection_curve([0.1, -0.3, 0.2, 0.0], [False, True, False, True])
+    >>> curve.inspected, curve.found
+    (array([0.  , 0.25, 0.5 , 0.75, 1.  ]), array([0. , 0.5, 1. , 1. , 1. ]))
+    >>> curve.area, curve.best_area, curve.gain
+    (0.75, 0.75, 1.0)
+    """
+    wrong = _check_mask(is_flipped)
+    values = values_of(values, len(wrong))
+    players = Players(len(wrong), groups)
+    means = players.mean_values(values)
+    n_rows, n_wrong = players.sizes, np.bincount(players.player_of_row, weights=wrong)
+    order = np.argsort(means, kind="stable")
+    inspected = np.append(0, np.cumsum(n_rows[order])) / len(wrong)
+    found = np.append(0, np.cumsum(n_wrong[order])) / wrong.sum()
+    found = np.interp(inspected, *_corners(means[order], inspected, found))
+    area = float(area_weights(inspected) @ found)
+    best = 1 - wrong.mean() / 2
+    stderr = np.inf if groups is not None else _stderr(values, wrong) * (1 - wrong.mean())
+    reach = 1.959963984540054 * stderr
+    ends = max(area - reach, 1 - best), min(area + reach, best)
+    told = area, float(stderr), tuple(map(float, ends)), float(best)
+    return DetectionCurve(inspected, found, int(wrong.sum()), *told)
+
+
+def _check_mask(is_flipped):
+    mask = np.asarray(is_flipped)
+    if mask.ndim != 1 or not (mask.dtype == bool or np.isin(mask, [0, 1]).all()):
+        raise ValueError(
+            f"is_flipped must be a mask, True for each wrong row, of shape (n_samples,); got "
+            f"entries of type {mask.dtype} of shape {mask.shape}."
+        )
+    mask = mask.astype(bool)
+    if not 0 < mask.sum() < len(mask):
+        raise ValueError(
+            f"{mask.sum()} of {len(mask)} rows are wrong; there is nothing to tell apart. Mark "
+            "some rows, and not all, in is_flipped."
+        )
+    return mask
+
+
+def _corners(ordered, inspected, found):
+    """Return the points between which the curve is straight: where the value changes."""
+    changes = (ordered[1:] != ordered[:-1]) & ~(np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
+    corners = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(ordered)]])
+    return inspected[corners], found[corners]
+
+
+def _stderr(values, wrong):
+    """Return the standard error of the area under the ROC curve, after DeLong."""
+    n_wrong, n_right = wrong.sum(), len(wrong) - wrong.sum()
+    if min(n_wrong, n_right) < 2:
+        return np.inf
+    values = np.where(np.isnan(values), np.inf, values)
+    rank = stats.rankdata(values)
+    above = n_right - (rank[wrong] - stats.rankdata(values[wrong]))  # right rows that are higher
+    below = rank[~wrong] - stats.rankdata(values[~wrong])  # wrong rows that are lower
+    parts = (above / n_right).var(ddof=1) / n_wrong, (below / n_wrong).var(ddof=1) / n_right
+    return np.sqrt(sum(parts))
