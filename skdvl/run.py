@@ -12,6 +12,7 @@ from .checkpoint import read_arrays, write_arrays
 
 _ARRAYS = ("values", "stderr", "counts", "centre", "freedom", "plays", "recent")
 _WINDOW = 16  # kept even if the rule of today looks back less: the rule of a continued fit may not
+_HISTORY = ("history", "history_stderr", "history_evaluations")
 _BEGUN = ("scores", "noise", "counters")
 _NUMBERS = ("elapsed", "misfit")
 _COUNTERS = ("n_rounds", "n_evaluations", "n_failed")
@@ -43,8 +44,8 @@ class Run:
     recent : ndarray of shape (<= window, n_players)
         Values after each of the last passes over all players, newest last; stopping rules look
         back here. A round is a pass, unless memory makes samplers serve the players in turns.
-    history : list of ndarray of shape (n_players,), or None
-        Values after every round, if asked for.
+    history : list of (ndarray of shape (n_players,), ndarray of shape (n_players,), int), or None
+        Values, their standard errors and the scored coalitions after every round, if asked for.
     failure : str
         The first coalition of this session that could not be fitted, and why.
     effort : tuple of (int, int, float)
@@ -124,7 +125,9 @@ class Run:
         recent = self.recent
         if estimate.counts[self.plays].min() > self.counts[self.plays].min():
             recent = np.concatenate([recent[1 - self.window :], estimate.values[None]])
-        history = self.history if self.history is None else [*self.history, estimate.values]
+        history = self.history
+        if history is not None:
+            history = [*history, (estimate.values, estimate.stderr, self.n_evaluations)]
         return self._but(recent=recent, history=history, **_told(estimate))
 
     def settled(self, estimate):
@@ -144,6 +147,13 @@ class Run:
             effort=(0, 0, 0.0),
         )
 
+    def told_history(self):
+        """Return values, standard errors and scored coalitions after every round, as arrays."""
+        values, stderr, scored = zip(*self.history, strict=True) if self.history else ((), (), ())
+        shape = len(self.history), len(self.values)
+        told = np.reshape(values, shape), np.reshape(stderr, shape), np.array(scored, np.int64)
+        return dict(zip(_HISTORY, told, strict=True))
+
     def save(self, path, fingerprint):
         """Write the run to `path`, atomically."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
@@ -151,7 +161,7 @@ class Run:
         arrays["seed"] = np.array(self.seed, dtype=np.int64)
         arrays |= {name: np.array(getattr(self, name)) for name in _NUMBERS}
         if self.history is not None:
-            arrays["history"] = np.reshape(self.history, (len(self.history), len(self.values)))
+            arrays |= self.told_history()
         for game, tally in enumerate(self.tallies):
             arrays |= {f"tally/{game}/{name}": array for name, array in tally.items()}
         arrays |= {f"begun/{name}": array for name, array in self.begun.items()}
@@ -185,9 +195,15 @@ class Run:
             seed=int(arrays["seed"]),
             **{name: float(arrays[name]) for name in _NUMBERS},
             window=max(window, _WINDOW),
-            history=list(arrays["history"]) if store_history else None,
+            history=_history(arrays) if store_history else None,
             begun=begun,
         )
+
+
+def _history(arrays):
+    """Return the history of a file as a run has it."""
+    values, stderr, scored = (arrays[name] for name in _HISTORY)
+    return list(zip(values, stderr, scored.tolist(), strict=True))
 
 
 def _told(estimate):

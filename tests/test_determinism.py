@@ -63,7 +63,8 @@ def _same(a, b):
 def _same_history(a, b):
     assert hasattr(a, "history_") == a.store_history == hasattr(b, "history_")
     if a.store_history:
-        np.testing.assert_array_equal(a.history_, b.history_)
+        for name in ("history_", "history_stderr_", "history_evaluations_"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
 def _valuator(case, **params):

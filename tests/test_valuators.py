@@ -275,6 +275,9 @@ def test_attributes_and_frame(medium):
     assert list(valuator.feature_names_in_) == list(frame.columns)
     assert valuator.history_.shape == (3, 40)
     np.testing.assert_array_equal(valuator.history_[-1], valuator.values_)
+    np.testing.assert_array_equal(valuator.history_stderr_[-1], valuator.stderr_)
+    assert valuator.history_evaluations_[-1] == valuator.n_evaluations_
+    assert (np.diff(valuator.history_evaluations_) > 0).all()
     assert (valuator.n_rounds_, valuator.n_failed_fits_) == (3, 0)
     assert (valuator.counts_ == 3 * 7).all() and valuator.n_evaluations_ == 3 * 7 * 39
     np.testing.assert_array_equal(

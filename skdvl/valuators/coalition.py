@@ -52,6 +52,8 @@ _SOMETIMES = (
     "group_values_",
     "group_stderr_",
     "history_",
+    "history_stderr_",
+    "history_evaluations_",
     "utility_r2_",
     "_row_groups",
 )
@@ -429,7 +431,11 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         if names is not None:
             self.groups_, self._row_groups = names, names[player_of_row]
         if run.history is not None:
-            self.history_ = (np.reshape(run.history, (-1, len(size))) / size)[:, player_of_row]
+            told = run.told_history()
+            self.history_, self.history_stderr_ = (
+                (told[name] / size)[:, player_of_row] for name in ("history", "history_stderr")
+            )
+            self.history_evaluations_ = told["history_evaluations"]
         self.n_rounds_, self.n_evaluations_ = run.n_rounds, run.n_evaluations
         self.n_failed_fits_ = run.n_failed + info.n_failed
         self.utility_info_ = info

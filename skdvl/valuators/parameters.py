@@ -127,7 +127,7 @@ cache : "memory", "disk", Cache or None, default=None
     seed of the estimator has scores of its own. An exact kernel is quicker than any cache, which is
     then left out.
 store_history : bool, default=False
-    Keep the values after every round in `history_`.
+    Keep the values after every round in `history_`, for :class:`skdvl.plotting.ConvergenceDisplay`.
 warm_start : bool, default=False
     Let the next `fit` on the same data go on where this one stopped, for instance with a
     larger budget. It ends with the bits of one uninterrupted fit.
@@ -172,6 +172,10 @@ utility_r2_ : float
     cross-validation; the mean over the folds of `cv`.
 history_ : ndarray of shape (n_rounds, n_samples)
     With `store_history` only: the values after every round.
+history_stderr_ : ndarray of shape (n_rounds, n_samples)
+    Their standard errors.
+history_evaluations_ : ndarray of int of shape (n_rounds,)
+    The coalitions scored by then.
 estimator_ : estimator
     Fitted on all rows.
 task_ : {"classification", "regression"}

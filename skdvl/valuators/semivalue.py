@@ -107,7 +107,8 @@ class _Valuator(CoalitionValuator):
         given = {name: getattr(self, name) for name in names}
         valuator = SemivalueValuator(semivalue=semivalue, **given)
         # Neither the history nor what a warm start would go on with is of these values.
-        others = {*self.get_params(deep=False), "history_", "_continues"}
+        others = {*self.get_params(deep=False), "_continues"}
+        others |= {"history_", "history_stderr_", "history_evaluations_"}
         fitted = vars(self).keys() - others
         vars(valuator).update({name: getattr(self, name) for name in fitted})
         with pinned_threads():  # for the bits of a fit
