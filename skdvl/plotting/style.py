@@ -1,0 +1,72 @@
+"""What all pictures share: axes to draw on, and lines that differ in more than their colour."""
+
+from itertools import count
+
+import numpy as np
+
+_LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+BAND = {"facecolor": "0.85", "edgecolor": "none", "zorder": 0}
+
+
+def open_axes(ax, name):
+    """Return axes and their figure: those given, or new ones of pyplot's.
+
+    Nothing is imported before it is needed, and pyplot only where there are no axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes or None
+    name : str
+        Who asks.
+
+    Returns
+    -------
+    ax : matplotlib.axes.Axes
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib.axes
+    except ImportError as error:
+        raise ImportError(f'{name} needs matplotlib: pip install "skdvl[plot]".') from error
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(layout="constrained")
+    elif not isinstance(ax, matplotlib.axes.Axes):
+        raise TypeError(f"ax must be axes of matplotlib, or None for new ones; got {ax!r}.")
+    return ax, ax.figure
+
+
+def line_styles():
+    """Yield keywords of lines that can be told apart in black and white, without end."""
+    for number in count():
+        line, marker = _LINES[number % len(_LINES)], _MARKERS[number % len(_MARKERS)]
+        yield {"linestyle": line, "marker": marker, "color": f"C{number % 10}"}
+
+
+def point_styles():
+    """Yield keywords of points that can be told apart in black and white, without end."""
+    for number in count():
+        colour, is_filled = f"C{number % 10}", number // len(_MARKERS) % 2 == 0
+        style = {"marker": _MARKERS[number % len(_MARKERS)], "color": colour, "linestyle": "none"}
+        yield style | {"markerfacecolor": colour if is_filled else "none"}
+
+
+def sparse_markers(n_points):
+    """Return every how many points a marker stands, so that there are about ten."""
+    return max(1, -(-n_points // 10))
+
+
+def as_vector(given, name, n=None):
+    """Return numbers as an array of one dimension, and of some length."""
+    array = np.asarray(given, dtype=float)
+    if array.ndim != 1 or not len(array) or (n is not None and len(array) != n):
+        wanted = "(n,)" if n is None else f"({n},)"
+        raise ValueError(f"{name} has shape {array.shape}; expected {wanted}.")
+    return array

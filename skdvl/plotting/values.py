@@ -1,0 +1,192 @@
+"""A picture of values: all of them in order, with intervals."""
+
+import numpy as np
+from scipy import stats
+from sklearn.utils.validation import check_is_fitted
+
+from .style import as_vector, open_axes, point_styles
+
+_NAMED = 30  # players whose names fit below an axis
+
+
+class ValuesDisplay:
+    """Values in ascending order, with intervals, and a marker for each class.
+
+    Make it by `from_estimator` or `from_values`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Players without a value (NaN) are not drawn.
+    intervals : ndarray of shape (n, 2) or None, default=None
+        Lower and upper ends; infinite ones are not drawn.
+    labels : array-like of shape (n,) or None, default=None
+        Classes, or whatever else tells players apart.
+    names : array-like of shape (n,) or None, default=None
+        Names of the players, such as groups, below the axis: of 30 at most.
+    level : float, default=0.95
+        What the legend says of the intervals.
+
+    Attributes
+    ----------
+    order_ : ndarray of int
+        The players as drawn, from left to right.
+    points_ : dict of label to matplotlib.lines.Line2D
+        Under None if there are no labels.
+    intervals_ : matplotlib.collections.LineCollection or None
+    zero_ : matplotlib.lines.Line2D
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn.datasets import load_iris
+    >>> from skdvl import DataOOBValuator
+    >>> from skdvl.plotting import ValuesDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = DataOOBValuator(random_state=0).fit(X, y)
+    >>> display = ValuesDisplay.from_estimator(valuator, labels=y, ax=Figure().subplots())
+    >>> display.ax_.get_ylabel(), len(display.points_)
+    ('value', 3)
+    """
+
+    def __init__(self, values, intervals=None, *, labels=None, names=None, level=0.95):
+        self.values = values
+        self.intervals = intervals
+        self.labels = labels
+        self.names = names
+        self.level = level
+
+    @classmethod
+    def from_estimator(cls, valuator, *, labels=None, level=0.95, ax=None, **kwargs):
+        """Draw the values of a fitted valuator.
+
+        If its players were groups, groups are drawn, with their names.
+
+        Parameters
+        ----------
+        valuator : fitted valuator
+        labels : array-like of shape (n_samples,) or None, default=None
+            Classes of the rows, or one label for each group.
+        level : float in (0, 1), default=0.95
+            Of the intervals; there are none where walks were truncated.
+        ax : matplotlib.axes.Axes or None, default=None
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ValuesDisplay
+        """
+        check_is_fitted(valuator, "values_")
+        values, intervals = np.asarray(valuator.values_), _intervals(valuator, level)
+        names = getattr(valuator, "groups_", None)
+        if names is not None:
+            row_groups = np.asarray(valuator._row_groups)
+            _, first, size = np.unique(row_groups, return_index=True, return_counts=True)
+            values = np.asarray(valuator.group_values_)
+            intervals = None if intervals is None else intervals[first] * size[:, None]
+        display = cls(values, intervals, labels=labels, names=names, level=level)
+        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_values(
+        cls, values, stderr=None, *, labels=None, names=None, level=0.95, ax=None, **kwargs
+    ):
+        """Draw values from anywhere.
+
+        Parameters
+        ----------
+        values : array-like of shape (n,)
+        stderr : array-like of shape (n,) or None, default=None
+            Standard errors, for intervals by the normal distribution.
+        labels, names, level, ax, **kwargs
+            As in `ValuesDisplay` and `from_estimator`.
+
+        Returns
+        -------
+        display : ValuesDisplay
+        """
+        values, intervals = as_vector(values, "values"), None
+        if stderr is not None:
+            stderr = as_vector(stderr, "stderr", len(values))
+            reach = stderr * stats.norm.ppf((1 + level) / 2)
+            intervals = values[:, None] + np.outer(reach, [-1.0, 1.0])
+        display = cls(values, intervals, labels=labels, names=names, level=level)
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default=None
+            None makes a figure by pyplot.
+        **kwargs : dict
+            Passed to ``ax.plot`` for the points.
+
+        Returns
+        -------
+        display : ValuesDisplay
+        """
+        values = as_vector(self.values, "values")
+        labels = None if self.labels is None else np.asarray(self.labels)
+        for name, given in (("labels", labels), ("names", self.names)):
+            if given is not None and np.shape(given) != values.shape:
+                raise ValueError(
+                    f"{name} has shape {np.shape(given)} and there are {len(values)} values; pass "
+                    "one for each."
+                )
+        ax, self.figure_ = open_axes(ax, "ValuesDisplay")
+        self.ax_ = ax
+        order = np.argsort(values, kind="stable")
+        self.order_ = order = order[: np.count_nonzero(~np.isnan(values))]
+        self.zero_ = ax.axhline(0, color="black", linewidth=0.8, linestyle=":")
+        self._draw_intervals(ax, order)
+        self._draw_points(ax, values[order], None if labels is None else labels[order], kwargs)
+        what = "row" if self.names is None else "group"
+        ax.set(xlabel=f"{what}s, lowest value first", ylabel="value")
+        if self.names is not None and len(order) <= _NAMED:
+            ax.set_xticks(np.arange(len(order)), np.asarray(self.names)[order], rotation=45)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend()
+        return self
+
+    def _draw_intervals(self, ax, order):
+        self.intervals_ = None
+        if self.intervals is None:
+            return
+        ends = np.asarray(self.intervals)[order]
+        known = np.isfinite(ends).all(axis=1)
+        self.intervals_ = ax.vlines(
+            np.flatnonzero(known), *ends[known].T, color="0.6", linewidth=0.8, zorder=1
+        )
+        self.intervals_.set_label(f"{100 * self.level:g} % intervals")
+
+    def _draw_points(self, ax, values, labels, kwargs):
+        options = {"markersize": 4 if len(values) < 200 else 2.5, "zorder": 2}
+        self.points_ = {}
+        places = np.arange(len(values))
+        kinds = [None] if labels is None else np.unique(labels).tolist()
+        for kind, style in zip(kinds, point_styles(), strict=False):
+            mine = slice(None) if labels is None else labels == kind
+            told = {} if labels is None else {"label": str(kind)}
+            style = options | style | told | kwargs
+            (self.points_[kind],) = ax.plot(places[mine], values[mine], **style)
+
+
+def _intervals(valuator, level):
+    """Return intervals around the values of a fitted valuator, or None if it has none."""
+    if hasattr(valuator, "confidence_interval"):
+        try:
+            return valuator.confidence_interval(level)
+        except ValueError:
+            if not 0 < level < 1:
+                raise
+            return None  # walks were truncated: nobody knows
+    if not hasattr(valuator, "stderr_"):
+        return None
+    freedom = np.maximum(getattr(valuator, "counts_", np.full(1, np.inf)) - 1, 1)
+    reach = np.asarray(valuator.stderr_) * stats.t.ppf((1 + level) / 2, freedom)
+    return np.asarray(valuator.values_)[:, None] + np.outer(reach, [-1.0, 1.0])
