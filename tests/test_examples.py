@@ -33,6 +33,21 @@ def test_example_runs(example, tmp_path):
         assert len(areas) == 12, done.stdout
         assert min(areas["DataOOBValuator"], areas["KNNShapleyValuator"]) > 0.95
         assert areas["BetaShapleyValuator"] > areas["RandomValuator"]
+    if example.stem == "plot_removal_curve":
+        gains = {name: float(told.split()[0]) for name, told in numbers.items() if ", " in name}
+        assert len(gains) == 8, done.stdout
+        for method in ("Data-OOB", "KNN-Shapley", "Shapley"):
+            assert gains[f"lowest, {method}"] > 0.02 and gains[f"highest, {method}"] < -0.02
+    if example.stem == "plot_mislabelled_digits":
+        assert int(numbers["wrong labels among the 24 lowest values"]) >= 22
+        assert float(numbers["Data-OOB, share of the wrong labels in the lowest tenth"]) > 0.95
+    if example.stem == "plot_vendors":
+        paid = {name: float(told) for name, told in numbers.items() if "payment" in name}
+        assert paid["payment of twin A"] == paid["payment of twin B"] > 1000
+        assert paid["payment of careless, per row"] < paid["payment of large, per row"]
+    if example.stem == "plot_semivalues":
+        ranks = [float(told) for name, told in numbers.items() if name.startswith("mean rank")]
+        assert len(ranks) == 3 and ranks == sorted(ranks, reverse=True)
     if example.stem == "plot_quickstart":
         assert float(numbers["AUROC of flipped rows among low values"]) > 0.8
         before, after = (

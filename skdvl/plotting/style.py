@@ -53,7 +53,7 @@ def line_styles():
 def point_styles():
     """Yield keywords of points that can be told apart in black and white, without end."""
     for number in count():
-        colour, is_filled = f"C{number % 10}", number // len(_MARKERS) % 2 == 0
+        colour, is_filled = f"C{number % 10}", (number + number // len(_MARKERS)) % 2 == 0
         style = {"marker": _MARKERS[number % len(_MARKERS)], "color": colour, "linestyle": "none"}
         yield style | {"markerfacecolor": colour if is_filled else "none"}
 

@@ -165,7 +165,7 @@ class ValuesDisplay:
         self.intervals_.set_label(f"{100 * self.level:g} % intervals")
 
     def _draw_points(self, ax, values, labels, kwargs):
-        options = {"markersize": 4 if len(values) < 200 else 2.5, "zorder": 2}
+        options = {"markersize": 4 if len(values) < 1000 else 2.5, "zorder": 2}
         self.points_ = {}
         places = np.arange(len(values))
         kinds = [None] if labels is None else np.unique(labels).tolist()
