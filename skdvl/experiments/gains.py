@@ -86,4 +86,4 @@ def gain_of_folds(gains, share):
 def interval(centre, stderr, freedom, level=0.95):
     """Return the ends of Student's interval."""
     reach = stderr * stats.t.ppf((1 + level) / 2, freedom) if np.isfinite(stderr) else np.inf
-    return centre - reach, centre + reach
+    return float(centre - reach), float(centre + reach)

@@ -19,7 +19,7 @@ class ValuesDisplay:
     values : ndarray of shape (n,)
         Players without a value (NaN) are not drawn.
     intervals : ndarray of shape (n, 2) or None, default=None
-        Lower and upper ends; infinite ones are not drawn.
+        Lower and upper ends; infinite ones are not drawn, and none if all values are exact.
     labels : array-like of shape (n,) or None, default=None
         Classes, or whatever else tells players apart.
     names : array-like of shape (n,) or None, default=None
@@ -159,6 +159,8 @@ class ValuesDisplay:
             return
         ends = np.asarray(self.intervals)[order]
         known = np.isfinite(ends).all(axis=1)
+        if not np.ptp(ends[known], axis=1).any():  # exact values, or no error known
+            return
         self.intervals_ = ax.vlines(
             np.flatnonzero(known), *ends[known].T, color="0.6", linewidth=0.8, zorder=1
         )
