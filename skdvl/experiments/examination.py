@@ -10,8 +10,8 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing
 
+from ..notices import warn_caller
 from ..utilities import ModelUtility
-from ..valuators.base import warn_caller
 from ..valuators.problem import pin_seeds
 from ..workers import ordered_map, pinned_threads
 
