@@ -1,0 +1,112 @@
+"""Check the docstrings of all that docs/api.rst lists: ``python docs/check_docstrings.py``.
+
+Each class and function has an example; numpydoc finds none of `CODES` in it, nor in the public
+methods that its users meet; and every public name is listed, or `UNLISTED` says why not.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import Validator, validate
+
+# Left out, as ruff's or a matter of taste: where quotes stand (GL01, GL02), a summary that begins
+# with a name in lower case (SS02) or with a word in -s (SS05), sections that only some methods need
+# (ES01, SA01, EX01), full stops (PR08, PR09, RT04, RT05), descriptions where a name says all (PR07,
+# RT03), and whether what is returned has a name (RT02).
+CODES = set(
+    "GL03 GL05 GL06 GL07 GL08 GL09 GL10 SS01 SS03 SS04 SS06 PR01 PR02 PR03 PR04 PR05 PR06 PR10 "
+    "RT01 YD01 SA02 SA03 SA04".split()
+)
+
+MODULES = (
+    "skdvl skdvl.semivalues skdvl.samplers skdvl.stopping skdvl.truncation skdvl.strategies "
+    "skdvl.utilities skdvl.caching skdvl.games skdvl.testing"
+).split()
+
+UNLISTED = {
+    "skdvl.__version__": "a text",
+    "skdvl.caching.make_recall": "valuators call it for their parameter `cache`",
+    "skdvl.caching.open_cache": "valuators call it for their parameter `cache`",
+    "skdvl.strategies.fold_noise": "the engine calls it beside the strategy",
+    "skdvl.strategies.noise_floor": "the engine calls it beside the strategy",
+}
+
+ALLOWED = {
+    ("skdvl.utilities.kernels.Kernel", "PR02"): "these are for the `__init__` of a subclass",
+}
+
+
+class SkdvlValidator(Validator):
+    """Takes the fields of a dataclass or named tuple for documented under Attributes."""
+
+    def __init__(self, obj_name):
+        super().__init__(get_doc_object(self._load_obj(obj_name)))
+
+    @property
+    def doc_all_parameters(self):
+        told = super().doc_all_parameters
+        if dataclasses.is_dataclass(self.obj) or hasattr(self.obj, "_fields"):
+            fields = self._doc_parameters(["Attributes"])
+            told = {name: fields[name] for name in self.signature_parameters if name in fields}
+        return told
+
+
+def listed_names():
+    """Return the full names in the autosummaries of docs/api.rst."""
+    module, names = "", []
+    for line in Path(__file__).with_name("api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule::"):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   \w[\w.]*", line):
+            names.append(f"{module}.{line.strip()}")
+    return names
+
+
+def members(cls, listed):
+    """Yield the names of public members to check: of a class, and of its bases that nobody lists.
+
+    An override without a docstring of its own has that of its base, and an attribute may be told
+    in the docstring of its class.
+    """
+    docs = [get_doc_object(owner) for owner in cls.__mro__[:-1]]
+    told = {name for doc in docs for names, *_ in doc["Attributes"] for name in names.split(", ")}
+    for owner in cls.__mro__:
+        if not owner.__module__.startswith("skdvl") or (owner is not cls and owner in listed):
+            continue
+        for name, member in vars(owner).items():
+            is_property = isinstance(member, property)
+            if name.startswith("_") or not (is_property or callable(getattr(owner, name))):
+                continue
+            if member.__doc__ or not (name in told or inspect.getdoc(getattr(owner, name))):
+                yield f"{owner.__module__}.{owner.__qualname__}.{name}"
+
+
+def faults():
+    """Yield a line for all that is wrong."""
+    names = listed_names()
+    listed = {name: SkdvlValidator._load_obj(name) for name in names}
+    to_check = dict.fromkeys(names)
+    for name, found in listed.items():
+        if ">>>" not in (found.__doc__ or ""):
+            yield f"{name}: has no example"
+        if inspect.isclass(found):
+            to_check |= dict.fromkeys(members(found, set(listed.values())))
+    for name in to_check:
+        for code, words in validate(name, validator_cls=SkdvlValidator)["errors"]:
+            if code in CODES and (name, code) not in ALLOWED:
+                yield f"{name}: {code} {words}"
+    for module in map(importlib.import_module, MODULES):
+        for name in (f"{module.__name__}.{name}" for name in module.__all__):
+            if name not in listed and name not in UNLISTED:
+                yield f"{name}: is public, and docs/api.rst does not list it"
+
+
+if __name__ == "__main__":
+    found = list(faults())
+    print("\n".join(found) or "The docstrings are in order.")
+    sys.exit(bool(found))
