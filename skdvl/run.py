@@ -53,6 +53,18 @@ class Run:
         `skdvl.evaluation.Effort` says.
     begun : dict of str to ndarray
         Scores of the round that is under way, of which nothing above knows yet.
+
+    Examples
+    --------
+    >>> from skdvl.games import ShoesGame
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.testing import play
+    >>> run = play(ShoesGame(3, 3), PermutationSampler(), Shapley(), n_rounds=5)
+    >>> run.n_rounds, len(run.recent), int(run.counts.min())
+    (5, 5, 215)
+    >>> sorted(run.tallies[0])
+    ['count', 'group', 'm2', 'mean', 'seen']
     """
 
     tallies: list

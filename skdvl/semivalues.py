@@ -28,6 +28,19 @@ class Semivalue(BaseEstimator, ABC):
 
     The value of player i is ``sum_k p[k] * mean of u(S + i) - u(S)`` over the coalitions S of
     size k without i, where ``p = size_pmf(n)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import SemivalueValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.semivalues import Semivalue
+    >>> class First(Semivalue):
+    ...     '''What a player is worth alone.'''
+    ...     def size_pmf(self, n):
+    ...         return (np.arange(n) == 0).astype(float)
+    >>> SemivalueValuator(semivalue=First()).fit_utility(AirportGame([1, 2, 5])).values_
+    array([1., 2., 5.])
     """
 
     _parameter_constraints: dict = {}

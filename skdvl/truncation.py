@@ -24,7 +24,22 @@ _SHARE = Interval(Real, 0, 1, closed="both")
 
 
 class Truncation(BaseEstimator, ABC):
-    """Base class for truncation rules."""
+    """Base class for truncation rules.
+
+    Examples
+    --------
+    >>> from skdvl import TMCShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxRounds
+    >>> from skdvl.truncation import Truncation
+    >>> class Reached(Truncation):
+    ...     '''End a walk at the full score: for a score that never falls.'''
+    ...     def cuts(self, scores, full_score, length):
+    ...         return bool(scores[-1] >= full_score)
+    >>> valuator = TMCShapleyValuator(truncation=Reached(), stopping=MaxRounds(1), random_state=0)
+    >>> valuator.fit_utility(AirportGame(range(1, 17))).n_evaluations_  # of 256
+    138
+    """
 
     _parameter_constraints: dict = {}
 

@@ -32,6 +32,18 @@ class CacheStats:
         failed.
     timeouts : int
         Operations that took too long.
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.caching import MemoryCache
+    >>> from skdvl.games import ShoesGame
+    >>> cache = MemoryCache()
+    >>> for _ in range(2):
+    ...     valuator = ShapleyValuator(cache=cache).fit_utility(ShoesGame(2, 3))
+    ...     print(cache.stats)
+    CacheStats(hits=0, misses=32, sets=32, errors=0, timeouts=0)
+    CacheStats(hits=32, misses=32, sets=32, errors=0, timeouts=0)
     """
 
     hits: int = 0
@@ -59,6 +71,28 @@ class Cache(BaseEstimator, ABC):
         Since the cache was made; of this process.
     secret : str, bytes or None
     deadline : float
+
+    Examples
+    --------
+    >>> from skdvl import BanzhafValuator, ShapleyValuator
+    >>> from skdvl.caching import Cache
+    >>> from skdvl.games import ShoesGame
+    >>> class DictCache(Cache):
+    ...     '''Keeps scores in a dict.'''
+    ...     def __init__(self):
+    ...         self.kept = {}
+    ...     def _read(self, keys):
+    ...         return {key: self.kept[key] for key in keys if key in self.kept}
+    ...     def _write(self, records):
+    ...         self.kept.update(records)
+    ...     def _clear(self):
+    ...         self.kept.clear()
+    >>> cache = DictCache()
+    >>> for valuator in ShapleyValuator(cache=cache), BanzhafValuator(cache=cache):
+    ...     valuator = valuator.fit_utility(ShoesGame(2, 3))  # of five players: 32 coalitions
+    ...     print(cache.stats.hits, len(cache.kept))
+    0 32
+    32 32
     """
 
     _parameter_constraints: dict = {}

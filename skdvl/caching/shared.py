@@ -13,6 +13,16 @@ def shared_memory():
     Returns
     -------
     cache : MemoryCache
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.caching import shared_memory
+    >>> from skdvl.games import AirportGame
+    >>> before = len(shared_memory())
+    >>> valuator = ShapleyValuator(cache="memory").fit_utility(AirportGame([2, 3, 5, 7]))
+    >>> len(shared_memory()) - before
+    16
     """
     return MemoryCache()
 
@@ -24,6 +34,12 @@ def shared_disk():
     Returns
     -------
     cache : DiskCache
+
+    Examples
+    --------
+    >>> from skdvl.caching import shared_disk
+    >>> shared_disk() is shared_disk()  # nothing is opened before a valuator asks for scores
+    True
     """
     return DiskCache()
 

@@ -10,7 +10,26 @@ from ..utilities import Utility
 
 
 class Game(Utility):
-    """Base class for games with closed-form values."""
+    """Base class for games with closed-form values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import Game
+    >>> class Dictator(Game):
+    ...     '''The first player decides.'''
+    ...     n_players = 3
+    ...     def __call__(self, masks):
+    ...         return masks[:, 0].astype(float)
+    ...     def semivalues(self, semivalue):
+    ...         return np.array([1.0, 0.0, 0.0])
+    ...     def least_core(self):
+    ...         return np.array([1.0, 0.0, 0.0]), 0.0
+    >>> game = Dictator()
+    >>> np.allclose(ShapleyValuator().fit_utility(game).values_, game.shapley_values())
+    True
+    """
 
     def shapley_values(self):
         """Return the Shapley values, of shape (n_players,)."""

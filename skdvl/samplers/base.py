@@ -26,6 +26,14 @@ class Round:
     n_players : int
     rng : numpy.random.Generator
         Seeded by the seed of the run and `index`, so a round can be drawn again anywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.samplers import PermutationSampler, Round
+    >>> first = Round(index=0, n_players=100, rng=np.random.default_rng([7, 0]))
+    >>> PermutationSampler().draw(first).order.shape  # so many permutations of 100 players
+    (3, 100)
     """
 
     index: int
@@ -42,6 +50,17 @@ class Sample(NamedTuple):
         The player; None where the sampler draws whole coalitions.
     subset : ndarray
         The members of the coalition, in the order of the indices given.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import LeaveOneOutSampler
+    >>> batches = LeaveOneOutSampler().generate_batches([7, 8, 9])
+    >>> [sample] = next(batches)
+    >>> sample
+    Sample(index=7, subset=array([8, 9]))
+    >>> player, others = sample
+    >>> others.tolist()
+    [8, 9]
     """
 
     index: int | None  # type: ignore[assignment]
@@ -72,6 +91,29 @@ class IndexSampler(BaseEstimator, ABC):
     batch_size : int
         Samples in each batch of `generate_batches`; 1 unless a sampler takes it as a
         parameter. It has no bearing on a fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.coalitions import Walks
+    >>> from skdvl.samplers import IndexSampler
+    >>> class OneOther(IndexSampler):
+    ...     '''Each player joins one other.'''
+    ...     def draw(self, round):
+    ...         player = np.arange(round.n_players)
+    ...         step = round.rng.integers(1, round.n_players, size=round.n_players)
+    ...         other = (player + step) % round.n_players
+    ...         return Walks(np.eye(round.n_players, dtype=bool)[other], player[:, None])
+    ...     def size_pmf(self, n):
+    ...         return (np.arange(n) == 1).astype(float)
+    >>> batches = OneOther().generate_batches(["a", "b", "c", "d"], random_state=0)
+    >>> for _ in range(4):
+    ...     [(player, others)] = next(batches)
+    ...     print(player, "joins", *others)
+    a joins c
+    b joins d
+    c joins d
+    d joins b
     """
 
     draws = "marginals"

@@ -35,6 +35,16 @@ class CoalitionSampler(IndexSampler):
     ----------
     Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine learning",
     arXiv:2205.15466.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.samplers import CoalitionSampler
+    >>> sampler = CoalitionSampler(p=0.1, batch_size=1000)
+    >>> batch = next(sampler.generate_batches(range(50), random_state=0))
+    >>> sizes = [len(members) for _, members in batch]
+    >>> float(np.mean(sizes).round(1))  # a tenth of the players
+    5.1
     """
 
     draws = "coalitions"
@@ -160,6 +170,15 @@ class PairedSampler(SizeOptimalSampler):
     ----------
     Musco & Witter (2025), "Provably accurate Shapley value estimation via leverage score
     sampling", arXiv:2410.01917.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import PairedSampler
+    >>> batches = PairedSampler(batch_size=2).generate_batches(range(6), random_state=0)
+    >>> for _, members in next(batches):
+    ...     print(members)
+    [3]
+    [0 1 2 4 5]
     """
 
     _parameter_constraints = {"semivalue": [Semivalue, None]}

@@ -17,6 +17,21 @@ class UniformSampler(IndexSampler):
     ----------
     batch_size : int, default=1
         Samples in each batch of `generate_batches`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import BanzhafValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import UniformSampler
+    >>> from skdvl.stopping import MaxRounds
+    >>> game = AirportGame(range(12))
+    >>> valuator = BanzhafValuator(
+    ...     sampler=UniformSampler(), stopping=MaxRounds(200), random_state=0
+    ... ).fit_utility(game)
+    >>> error = valuator.values_ - game.banzhaf_values()
+    >>> bool((np.abs(error) < 4 * valuator.stderr_).all())
+    True
     """
 
     def __init__(self, *, batch_size=1):
@@ -48,6 +63,15 @@ class AntitheticSampler(UniformSampler):
     ----------
     batch_size : int, default=1
         Samples in each batch of `generate_batches`.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import AntitheticSampler
+    >>> batches = AntitheticSampler(batch_size=2).generate_batches(range(6), random_state=0)
+    >>> for player, others in next(batches):
+    ...     print(player, others)
+    0 [1 4]
+    0 [2 3 5]
     """
 
     def draw(self, round):
@@ -66,6 +90,18 @@ class LeaveOneOutSampler(IndexSampler):
     ----------
     batch_size : int, default=1
         Samples in each batch of `generate_batches`.
+
+    Examples
+    --------
+    >>> from skdvl import LeaveOneOutValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import LeaveOneOutSampler
+    >>> sampler = LeaveOneOutSampler()
+    >>> sampler.n_rounds(4), sampler.sample_limit(range(4))
+    (1, 4)
+    >>> valuator = LeaveOneOutValuator(sampler=sampler).fit_utility(AirportGame([1, 2, 3, 5]))
+    >>> valuator.values_  # without the largest plane, the runway is shorter
+    array([0., 0., 0., 2.])
     """
 
     def __init__(self, *, batch_size=1):

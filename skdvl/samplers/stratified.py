@@ -102,6 +102,14 @@ class VRDSSampler(_SizeFirstSampler):
     ----------
     Wu et al. (2023), "Variance reduced Shapley value estimation for trustworthy data
     valuation".
+
+    Examples
+    --------
+    >>> from skdvl.samplers import VRDSSampler
+    >>> VRDSSampler().size_pmf(4)
+    array([0.48, 0.24, 0.16, 0.12])
+    >>> VRDSSampler(exponent=0.0).size_pmf(4)
+    array([0.25, 0.25, 0.25, 0.25])
     """
 
     _parameter_constraints = {"exponent": [Real]}
@@ -129,6 +137,14 @@ class DeltaShapleySampler(_SizeFirstSampler):
     ----------
     Watson et al. (2023), "Accelerated Shapley value approximation for data evaluation",
     arXiv:2311.05346.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import DeltaShapleySampler
+    >>> sampler = DeltaShapleySampler(lower=2, upper=0.5, batch_size=8)
+    >>> batch = next(sampler.generate_batches(range(9), random_state=0))
+    >>> [len(others) for _, others in batch]
+    [3, 3, 4, 3, 4, 2, 4, 3]
     """
 
     _parameter_constraints = {"lower": _SIZE_OR_SHARE, "upper": _SIZE_OR_SHARE}

@@ -28,6 +28,21 @@ class StoppingRule(BaseEstimator, ABC):
         Rounds, and seconds, at which the rule is sure to stop, where it knows; infinite by
         default. Nothing is drawn beyond, and a round that is under way when time is up is given
         up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxRounds, StoppingRule
+    >>> class Signs(StoppingRule):
+    ...     '''Stop when it is clear which players are worth something.'''
+    ...     def completion(self, run):
+    ...         return np.mean(np.abs(run.values) > 3 * run.stderr)
+    >>> valuator = ShapleyValuator(stopping=Signs() | MaxRounds(500), random_state=0)
+    >>> valuator = valuator.fit_utility(AirportGame(range(5, 20)))
+    >>> bool((valuator.values_ > 3 * valuator.stderr_).all()), valuator.n_rounds_ < 500
+    (True, True)
     """
 
     _parameter_constraints: dict = {}
@@ -128,7 +143,20 @@ class AnyOf(StoppingRule):
 
 
 class AllOf(AnyOf):
-    """Stop when both rules would; written ``left & right``."""
+    """Stop when both rules would; written ``left & right``.
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.stopping import MaxRounds, MinUpdates
+    >>> rule = MinUpdates(100) & MaxRounds(2)
+    >>> valuator = ShapleyValuator(sampler=PermutationSampler(), stopping=rule, random_state=0)
+    >>> valuator = valuator.fit_utility(AirportGame(range(16)))  # 16 permutations in a round
+    >>> int(valuator.counts_.min()), valuator.n_rounds_
+    (112, 7)
+    """
 
     @property
     def ends(self):
@@ -147,7 +175,18 @@ class AllOf(AnyOf):
 
 
 class NoStopping(StoppingRule):
-    """Never stop: for samplers that end by themselves, such as the exhaustive ones."""
+    """Never stop: for samplers that end by themselves, such as the exhaustive ones.
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import ExhaustivePermutationSampler
+    >>> from skdvl.stopping import NoStopping
+    >>> valuator = ShapleyValuator(sampler=ExhaustivePermutationSampler(), stopping=NoStopping())
+    >>> valuator.fit_utility(AirportGame([1, 2, 3])).stderr_
+    array([0., 0., 0.])
+    """
 
     ends = False
     reads_values = False

@@ -13,6 +13,15 @@ class MaxRounds(StoppingRule):
     Parameters
     ----------
     n_rounds : int, default=100
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxRounds
+    >>> valuator = ShapleyValuator(stopping=MaxRounds(3), random_state=0)
+    >>> valuator.fit_utility(AirportGame(range(20))).n_rounds_
+    3
     """
 
     _parameter_constraints = {"n_rounds": COUNT}
@@ -35,6 +44,18 @@ class MaxEvaluations(StoppingRule):
     Parameters
     ----------
     n_evaluations : int, default=10_000
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> valuator = ShapleyValuator(
+    ...     sampler=PermutationSampler(), stopping=MaxEvaluations(1000), random_state=0
+    ... )
+    >>> valuator.fit_utility(AirportGame(range(300))).n_evaluations_  # four whole permutations
+    1204
     """
 
     _parameter_constraints = {"n_evaluations": COUNT}
@@ -53,6 +74,18 @@ class MinUpdates(StoppingRule):
     Parameters
     ----------
     n_updates : int, default=10
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import StratifiedSampler
+    >>> from skdvl.stopping import MinUpdates
+    >>> valuator = ShapleyValuator(
+    ...     sampler=StratifiedSampler(), stopping=MinUpdates(25), random_state=0
+    ... )
+    >>> int(valuator.fit_utility(AirportGame(range(20))).counts_.min())
+    25
     """
 
     _parameter_constraints = {"n_updates": COUNT}
@@ -70,6 +103,16 @@ class MaxUpdates(StoppingRule):
     Parameters
     ----------
     n_updates : int, default=1000
+
+    Examples
+    --------
+    >>> from skdvl.samplers import UniformSampler
+    >>> from skdvl.semivalues import Banzhaf
+    >>> from skdvl.stopping import MaxUpdates
+    >>> from skdvl.testing import SmallGame, play
+    >>> run = play(SmallGame(), UniformSampler(), Banzhaf(), n_rounds=30)
+    >>> float(MaxUpdates(40).completion(run))
+    0.75
     """
 
     _parameter_constraints = {"n_updates": COUNT}
@@ -90,6 +133,14 @@ class MaxTime(StoppingRule):
     ----------
     seconds : float, default=60.0
         Over all sessions, when a run is continued.
+
+    Examples
+    --------
+    >>> from skdvl.run import Run
+    >>> from skdvl.stopping import MaxTime
+    >>> run = Run.begin([{}], n_players=5, seed=0).amid({}, elapsed=15.0)
+    >>> MaxTime(60).completion(run)
+    0.25
     """
 
     _parameter_constraints = {"seconds": [Interval(Real, 0, None, closed="neither")]}

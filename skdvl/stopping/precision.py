@@ -25,6 +25,16 @@ class StandardError(StoppingRule):
         Share of the players that must be known.
     min_rounds : int, default=4
         Rounds before which a standard error is not trusted, unless every value is exact.
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxEvaluations, StandardError
+    >>> rule = StandardError(atol=0.05, rtol=0.0) | MaxEvaluations(100_000)
+    >>> valuator = ShapleyValuator(stopping=rule, random_state=0)
+    >>> bool(valuator.fit_utility(AirportGame(range(15))).stderr_.max() <= 0.05)
+    True
     """
 
     _parameter_constraints = {

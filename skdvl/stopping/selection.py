@@ -20,6 +20,20 @@ class Selection(NamedTuple):
     Attributes
     ----------
     inside, outside : ndarray of bool of shape (n_players,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skdvl import KNNShapleyValuator
+    >>> X, y = load_iris(return_X_y=True)
+    >>> y[:3] = 2  # wrong labels
+    >>> selection = KNNShapleyValuator().fit(X, y).certify(threshold=0.0)
+    >>> undecided = ~(selection.inside | selection.outside)
+    >>> [int(which.sum()) for which in (*selection, undecided)]
+    [1, 127, 22]
+    >>> np.flatnonzero(selection.inside)
+    array([0])
     """
 
     inside: np.ndarray

@@ -17,6 +17,21 @@ class RankStability(StoppingRule):
     rho : float in (0, 1], default=0.99
     n_rounds : int, default=10
         How many rounds to look back; passes, where a round does not serve every player.
+
+    Examples
+    --------
+    >>> from scipy.stats import spearmanr
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxRounds, RankStability
+    >>> rule = RankStability(rho=0.999, n_rounds=5) | MaxRounds(1000)
+    >>> valuator = ShapleyValuator(stopping=rule, random_state=0)
+    >>> game = AirportGame(range(15))
+    >>> valuator = valuator.fit_utility(game)
+    >>> valuator.n_rounds_ < 1000
+    True
+    >>> float(spearmanr(valuator.values_, game.shapley_values()).statistic.round(2))
+    0.99
     """
 
     _parameter_constraints = {"rho": SHARE, "n_rounds": COUNT}
@@ -54,6 +69,19 @@ class ValueStability(StoppingRule):
     rtol : float, default=0.05
     n_rounds : int, default=10
         How many rounds to look back; passes, where a round does not serve every player.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.stopping import MaxRounds, ValueStability
+    >>> rule = ValueStability(rtol=0.02, n_rounds=5) | MaxRounds(1000)
+    >>> valuator = ShapleyValuator(stopping=rule, store_history=True, random_state=0)
+    >>> valuator = valuator.fit_utility(AirportGame(range(15)))
+    >>> now, before = valuator.history_[[-1, -6]]
+    >>> bool(np.abs(now - before).mean() <= 0.02 * np.abs(now).mean())
+    True
     """
 
     _parameter_constraints = {"rtol": TOLERANCE, "n_rounds": COUNT}

@@ -27,6 +27,15 @@ class Estimate(NamedTuple):
         Degrees of freedom of the standard errors; None if there are many.
     misfit : float, default=nan
         How far any values are from what was asked of them, where values are a compromise.
+
+    Examples
+    --------
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.strategies import MarginalMean
+    >>> strategy = MarginalMean(Shapley(), PermutationSampler(), 2)
+    >>> strategy.estimate(strategy.empty())[:3]  # nothing is known of two players yet
+    (array([nan, nan]), array([inf, inf]), array([0, 0]))
     """
 
     values: np.ndarray
@@ -65,6 +74,27 @@ class EvaluationStrategy(ABC):
     ------
     ValueError
         If the sampler misses, or all but misses, a size that the semivalue needs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.strategies import Estimate, EvaluationStrategy
+    >>> from skdvl.testing import play
+    >>> class Largest(EvaluationStrategy):
+    ...     '''The most that a player ever added.'''
+    ...     def empty(self):
+    ...         return {"count": np.zeros(self.n, dtype=int), "most": np.full(self.n, -np.inf)}
+    ...     def fold(self, tally, walks, scores):
+    ...         np.maximum.at(tally["most"], walks.order, np.diff(scores, axis=1))
+    ...         np.add.at(tally["count"], walks.order, 1)
+    ...     def estimate(self, tally):
+    ...         return Estimate(tally["most"], np.full(self.n, np.inf), tally["count"])
+    >>> game = AirportGame([1, 2, 5])
+    >>> play(game, PermutationSampler(), Shapley(), n_rounds=5, strategy=Largest).values
+    array([1., 2., 5.])
     """
 
     accepts = "marginals"

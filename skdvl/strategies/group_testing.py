@@ -70,6 +70,24 @@ class GroupTesting(EvaluationStrategy):
     ----------
     Jia et al. (2019), "Towards efficient data valuation based on the Shapley value",
     arXiv:1902.10275.
+
+    Examples
+    --------
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import GroupTestingSampler
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> from skdvl.strategies import GroupTesting
+    >>> valuator = ShapleyValuator(
+    ...     sampler=GroupTestingSampler(),
+    ...     strategy=GroupTesting,
+    ...     stopping=MaxEvaluations(1000),
+    ...     random_state=0,
+    ... ).fit_utility(AirportGame(range(12)))
+    >>> round(float(valuator.values_.sum()), 3)  # what is known of them all
+    11.0
+    >>> bool(valuator.stderr_.min() > 0.1)  # and how little of each
+    True
     """
 
     accepts = "coalitions"

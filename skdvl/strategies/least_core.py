@@ -20,6 +20,19 @@ class Core(BaseEstimator):
         Of all values in the least core take those of least norm, which are unique. Otherwise any.
     non_negative_subsidy : bool, default=False
         Never let the subsidy be below 0, so that a game with a core has any values of the core.
+
+    Examples
+    --------
+    >>> from skdvl.games import MinerGame
+    >>> from skdvl.samplers import ExhaustiveSampler
+    >>> from skdvl.strategies import Core, LeastCore
+    >>> from skdvl.testing import play
+    >>> game = MinerGame(2)  # one bar, that neither of them carries alone
+    >>> for core in (Core(), Core(non_negative_subsidy=True)):
+    ...     run = play(game, ExhaustiveSampler(), core, n_rounds=1, strategy=LeastCore)
+    ...     print(run.values.round(3), round(run.misfit, 3) + 0.0)
+    [0.5 0.5] -0.5
+    [0.5 0.5] 0.0
     """
 
     _parameter_constraints = {"egalitarian": ["boolean"], "non_negative_subsidy": ["boolean"]}
@@ -54,6 +67,19 @@ class LeastCore(KeptScores):
     ----------
     Yan & Procaccia (2021), "If you like Shapley then you'll love the core", AAAI;
     Lawson & Hanson (1974), "Solving least squares problems", chapter 23.
+
+    Examples
+    --------
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import ExhaustiveSampler
+    >>> from skdvl.strategies import Core, LeastCore
+    >>> from skdvl.testing import play
+    >>> game = AirportGame([1, 2, 5])
+    >>> run = play(game, ExhaustiveSampler(), Core(), n_rounds=1, strategy=LeastCore)
+    >>> run.values.round(3) + 0.0, round(float(run.misfit), 3)
+    (array([0., 1., 4.]), 1.0)
+    >>> game.least_core_values()  # in closed form
+    array([0., 1., 4.])
     """
 
     def __init__(self, semivalue, sampler, n):

@@ -14,6 +14,21 @@ class MarginalMean(EvaluationStrategy):
     References
     ----------
     Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.coalitions import Walks
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.strategies import MarginalMean
+    >>> strategy = MarginalMean(Shapley(), PermutationSampler(), 3)
+    >>> tally = strategy.empty()
+    >>> order = np.array([[2, 0, 1], [0, 1, 2]])
+    >>> scores = np.array([[0.0, 0.5, 0.7, 1.0], [0.0, 0.6, 0.8, 1.0]])
+    >>> strategy.fold(tally, Walks(np.zeros((2, 3), dtype=bool), order), scores)
+    >>> strategy.estimate(tally).values
+    array([0.4 , 0.25, 0.35])
     """
 
     def _weigh(self, proposal):

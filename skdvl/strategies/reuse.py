@@ -19,6 +19,25 @@ class SampleReuse(EvaluationStrategy):
     ----------
     Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine learning",
     arXiv:2205.15466, extended to any semivalue by weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import BanzhafValuator
+    >>> from skdvl.games import WeightedVotingGame
+    >>> from skdvl.samplers import CoalitionSampler
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> from skdvl.strategies import SampleReuse
+    >>> game = WeightedVotingGame(range(1, 13), 40)
+    >>> valuator = BanzhafValuator(
+    ...     sampler=CoalitionSampler(),
+    ...     strategy=SampleReuse,
+    ...     stopping=MaxEvaluations(5000),
+    ...     random_state=0,
+    ... )
+    >>> error = valuator.fit_utility(game).values_ - game.banzhaf_values()
+    >>> bool(np.abs(error).max() < 0.05)
+    True
     """
 
     accepts = "coalitions"
@@ -115,6 +134,26 @@ class PerSizeReuse(EvaluationStrategy):
     ----------
     Li & Yu (2024), "One sample fits all: approximating all probabilistic values
     simultaneously and efficiently", arXiv:2410.23808.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.games import AirportGame
+    >>> from skdvl.samplers import SizeOptimalSampler
+    >>> from skdvl.semivalues import BetaShapley
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> from skdvl.strategies import PerSizeReuse
+    >>> game = AirportGame(range(12))
+    >>> shapley = ShapleyValuator(
+    ...     sampler=SizeOptimalSampler(),
+    ...     strategy=PerSizeReuse,
+    ...     stopping=MaxEvaluations(5000),
+    ...     random_state=0,
+    ... ).fit_utility(game)
+    >>> beta = shapley.revalue(BetaShapley(4, 1))  # from the same 5000 scores
+    >>> float(np.corrcoef(beta.values_, game.semivalues(BetaShapley(4, 1)))[0, 1].round(2))
+    1.0
     """
 
     accepts = "coalitions"

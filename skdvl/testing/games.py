@@ -21,6 +21,13 @@ class SmallGame(Utility):
     Parameters
     ----------
     n_players : int, default=6
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.testing import SmallGame
+    >>> SmallGame(3)(np.array([[False, False, False], [True, True, True]])).round(3)
+    array([0.   , 1.034])
     """
 
     def __init__(self, n_players=6):
@@ -42,6 +49,17 @@ def enumerate_values(utility, semivalue):
     Returns
     -------
     values : ndarray of shape (n_players,)
+
+    Examples
+    --------
+    >>> from skdvl.games import WeightedVotingGame
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.testing import enumerate_values
+    >>> game = WeightedVotingGame([2, 1, 1], 3)
+    >>> enumerate_values(game, Shapley()).round(3)
+    array([0.667, 0.167, 0.167])
+    >>> game.shapley_values().round(3)
+    array([0.667, 0.167, 0.167])
     """
     n = utility.n_players
     codes = np.arange(2**n)
@@ -62,6 +80,16 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     -------
     run : skdvl.run.Run
         The last state of the run.
+
+    Examples
+    --------
+    >>> from skdvl.games import MinerGame
+    >>> from skdvl.samplers import PermutationSampler
+    >>> from skdvl.semivalues import Shapley
+    >>> from skdvl.testing import play
+    >>> run = play(MinerGame(6), PermutationSampler(), Shapley(), n_rounds=10)
+    >>> run.n_evaluations, float(run.values.sum().round(3))  # three bars
+    (3010, 3.0)
     """
     n = utility.n_players
     made = (strategy or _STRATEGIES[sampler.draws])(semivalue, sampler, n)

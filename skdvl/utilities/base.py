@@ -22,6 +22,15 @@ class Scored(NamedTuple):
         Of a utility that `is_noisy`, where a score is a mean over some seeds that differ from
         coalition to coalition: the sum of squared distances from the mean, and the number of
         seeds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.games import MinerGame
+    >>> masks = np.array([[True, True, True, True], [True, False, False, True]])
+    >>> scored = MinerGame(4).evaluate(masks)
+    >>> scored.scores, scored.failures
+    (array([2., 1.]), {})
     """
 
     scores: np.ndarray

@@ -53,6 +53,21 @@ def make_utility(refit, kernel="auto"):
     -----
     RuntimeWarning
         If a kernel proves wrong.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skdvl.utilities import ModelUtility, make_utility
+    >>> X, y = load_iris(return_X_y=True)
+    >>> for estimator in GaussianNB(), DecisionTreeClassifier(random_state=0):
+    ...     refit = ModelUtility(estimator, X[::2], y[::2], X[1::2], y[1::2], "accuracy")
+    ...     model = refit.bind()
+    ...     utility = make_utility(refit)
+    ...     print(f"{type(utility).__name__}: {refit.reason or 'a kernel agrees with refits'}")
+    KernelUtility: a kernel agrees with refits
+    ModelUtility: there is no kernel for DecisionTreeClassifier
     """
     if kernel == "refit":
         refit.reason = "kernel='refit' was asked for"

@@ -15,6 +15,16 @@ class GroupedUtility(Utility):
         Its players are rows.
     groups : array-like of shape (n_rows,)
         The group of every row; players are the groups in sorted order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.games import MinerGame
+    >>> from skdvl.utilities import GroupedUtility
+    >>> miners = MinerGame(6)  # in teams of one, two and three
+    >>> teams = GroupedUtility(miners, ["a", "b", "b", "c", "c", "c"])
+    >>> teams(np.array([[True, False, False], [True, False, True], [True, True, True]]))
+    array([0., 2., 3.])
     """
 
     def __init__(self, utility, groups):

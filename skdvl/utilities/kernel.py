@@ -27,6 +27,21 @@ class KernelUtility(Utility):
     kernel : Kernel
         Made for the same rows.
     score : skdvl.utilities.scoring.Score
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl.utilities import KernelUtility, ModelUtility, make_utility
+    >>> X, y = load_iris(return_X_y=True)
+    >>> rows = X[::2], y[::2], X[1::2], y[1::2]
+    >>> refit = ModelUtility(GaussianNB(), *rows, "accuracy")
+    >>> model = refit.bind()
+    >>> utility = make_utility(refit)
+    >>> masks = np.random.default_rng(0).random((20, 75)) < 0.3
+    >>> isinstance(utility, KernelUtility), bool((utility(masks) == refit(masks)).all())
+    (True, True)
     """
 
     def __init__(self, refit, kernel, score):

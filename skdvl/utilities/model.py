@@ -60,6 +60,17 @@ class ModelUtility(Utility):
     ----------
     reason : str
         Why no kernel stands for these refits, as a sentence fragment, if that was asked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skdvl.utilities import ModelUtility
+    >>> X, y = np.array([[0.0], [1.0], [8.0], [9.0]]), np.array([0, 0, 1, 1])
+    >>> utility = ModelUtility(DecisionTreeClassifier(random_state=0), X, y, X, y, "accuracy")
+    >>> masks = np.array([[True, False, False, True], [True, True, False, False]])
+    >>> utility(masks)  # a row of each class, and two of one class
+    array([1. , 0.5])
     """
 
     block_size = 8  # time, interrupts and lost workers cost a block, of models that may be slow

@@ -34,6 +34,20 @@ class UtilityInfo:
         Those of them on which the estimator failed.
     failure : str, default=""
         The first of them, and why.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.stopping import MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = ShapleyValuator(GaussianNB(), stopping=MaxRounds(1), random_state=0)
+    >>> info = valuator.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).utility_info_
+    >>> info.kernel, info.n_scored
+    ('naive_bayes', 331)
+    >>> print(info)
+    masks of the kernel 'naive_bayes': 331 coalitions, ... refitted, ... microseconds each
     """
 
     tier: str

@@ -200,6 +200,18 @@ class BanzhafValuator(_Valuator):
     ----------
     Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine learning",
     arXiv:2205.15466.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdvl import BanzhafValuator
+    >>> X = np.array([[0.0], [1.0], [2.0], [7.0], [8.0], [9.0]])
+    >>> y = np.array([0, 0, 1, 1, 1, 1])  # the label of the third row is wrong
+    >>> X_val, y_val = X + 0.3, [0, 0, 0, 1, 1, 1]
+    >>> valuator = BanzhafValuator(LogisticRegression())
+    >>> int(valuator.fit(X, y, X_val=X_val, y_val=y_val).values_.argmin())
+    2
     """
 
     _parameter_constraints = {"p": [Interval(Real, 0, 1, closed="neither")]}
@@ -228,6 +240,22 @@ class BetaShapleyValuator(_Valuator):
     ----------
     Kwon & Zou (2022), "Beta Shapley: a unified and noise-reduced data valuation framework for
     machine learning", arXiv:2110.14049.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import BetaShapleyValuator
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X, y, X_val, y_val = X[::5], y[::5].copy(), X[1::5], y[1::5]
+    >>> y[[3, 13, 23]] = 1, 2, 0  # three wrong labels
+    >>> valuator = BetaShapleyValuator(
+    ...     GaussianNB(), alpha=4.0, stopping=MaxEvaluations(2000), random_state=0
+    ... )
+    >>> valuator = valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    >>> sorted(valuator.values_.argsort()[:3].tolist())  # the rows of lowest value
+    [3, 13, 23]
     """
 
     _parameter_constraints = {
@@ -260,6 +288,21 @@ class DeltaShapleyValuator(_Valuator):
     ----------
     Watson et al. (2023), "Accelerated Shapley value approximation for data evaluation",
     arXiv:2311.05346.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from skdvl import DeltaShapleyValuator
+    >>> from skdvl.stopping import MaxEvaluations
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X, y, X_val, y_val = X[:40], y[:40].copy(), X[40:200], y[40:200]
+    >>> y[7] += 1000  # a slip of the pen
+    >>> valuator = DeltaShapleyValuator(
+    ...     Ridge(), lower=5, upper=15, stopping=MaxEvaluations(2000), random_state=0
+    ... )
+    >>> int(valuator.fit(X, y, X_val=X_val, y_val=y_val).values_.argmin())
+    7
     """
 
     _parameter_constraints = {
@@ -286,6 +329,19 @@ class LeaveOneOutValuator(_Valuator):
     estimator : estimator
         The model that is trained on coalitions of rows.
     {shared}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from skdvl import LeaveOneOutValuator
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X, y, X_val, y_val = X[:50], y[:50], X[50:], y[50:]
+    >>> valuator = LeaveOneOutValuator(LinearRegression()).fit(X, y, X_val=X_val, y_val=y_val)
+    >>> without = LinearRegression().fit(X[1:], y[1:]).score(X_val, y_val)
+    >>> loss = valuator.estimator_.score(X_val, y_val) - without
+    >>> bool(abs(valuator.values_[0] - loss) < 1e-9)
+    True
     """
 
     def _make_semivalue(self):
@@ -312,6 +368,24 @@ class TMCShapleyValuator(_Valuator):
     ----------
     Ghorbani & Zou (2019), "Data Shapley: equitable valuation of data for machine learning",
     arXiv:1904.02868.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import TMCShapleyValuator
+    >>> from skdvl.stopping import MaxRounds
+    >>> from skdvl.truncation import RelativeTruncation
+    >>> X, y = load_iris(return_X_y=True)
+    >>> valuator = TMCShapleyValuator(
+    ...     GaussianNB(),
+    ...     truncation=RelativeTruncation(rtol=0.05),
+    ...     stopping=MaxRounds(10),
+    ...     random_state=0,
+    ... )
+    >>> valuator = valuator.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    >>> bool(valuator.n_evaluations_ < 0.5 * valuator.counts_.sum())  # of whole walks
+    True
     """
 
     def _make_semivalue(self):

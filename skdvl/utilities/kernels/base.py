@@ -23,6 +23,20 @@ class Answers(NamedTuple):
         Of a classifier whose rounding depends on the coalition: how far the scores of a row may
         at worst be from those of a refit, but for a number that all classes share. It is added to
         what `Kernel.rounding` says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl.utilities.kernels import GaussianNBKernel
+    >>> X, y = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
+    >>> kernel = GaussianNBKernel(GaussianNB(), X, y, X_val=np.array([[0.5], [5.2], [5.8]]))
+    >>> answers = kernel(np.array([[True, True, True, True], [True, False, True, True]]))
+    >>> answers.decision.argmax(axis=0)  # a row for each coalition
+    array([[0, 1, 1],
+           [1, 1, 1]])
+    >>> answers.is_sure
+    array([ True,  True])
     """
 
     decision: np.ndarray
@@ -86,6 +100,38 @@ class Kernel(ABC):
         other, beginning with `start` itself. c may differ from piece to piece. What it says of
         coalitions that are empty or of a single class is not looked at, but it must say it
         without an error or a warning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator, RegressorMixin
+    >>> from skdvl import ShapleyValuator
+    >>> from skdvl.utilities import register_kernel
+    >>> from skdvl.utilities.kernels import Answers, Kernel
+    >>> class Highest(RegressorMixin, BaseEstimator):
+    ...     '''Predicts the highest target that it has seen.'''
+    ...     def fit(self, X, y):
+    ...         self.highest_ = np.max(y)
+    ...         return self
+    ...     def predict(self, X):
+    ...         return np.full(len(X), self.highest_)
+    >>> class HighestKernel(Kernel):
+    ...     name = "highest"
+    ...     estimators = (Highest,)
+    ...     @classmethod
+    ...     def supports(cls, estimator, X, y, X_val):
+    ...         return None
+    ...     def __init__(self, estimator, X, y, X_val):
+    ...         self.y, self.n_val = y, len(X_val)
+    ...     def __call__(self, masks):
+    ...         highest = np.where(masks, self.y, -np.inf).max(axis=1)
+    ...         decision = np.repeat(highest[None, :, None], self.n_val, axis=2)
+    ...         return Answers(decision, np.ones(len(masks), dtype=bool))
+    >>> register_kernel(Highest, HighestKernel)
+    >>> X, y = np.zeros((8, 1)), np.arange(8.0)
+    >>> valuator = ShapleyValuator(Highest()).fit(X, y, X_val=X, y_val=y)
+    >>> valuator.utility_info_.kernel
+    'highest'
     """
 
     name = ""

@@ -22,6 +22,17 @@ def register_kernel(estimator_class, kernel_class):
         The kernel is asked for instances of this very class.
     kernel_class : type
         Subclass of `skdvl.utilities.kernels.Kernel`. It comes before those that are known already.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl.utilities import register_kernel
+    >>> from skdvl.utilities.kernels import GaussianNBKernel, find_kernels
+    >>> class LoggedNB(GaussianNB):
+    ...     '''Of which we know that it fits as its parent does.'''
+    >>> register_kernel(LoggedNB, GaussianNBKernel)
+    >>> [kernel.name for kernel in find_kernels(LoggedNB(), built_in=[])]
+    ['naive_bayes']
     """
     if not (isinstance(kernel_class, type) and issubclass(kernel_class, Kernel)):
         raise TypeError(f"kernel_class must be a subclass of Kernel; got {kernel_class!r}.")
