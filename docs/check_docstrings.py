@@ -52,7 +52,7 @@ class SkdvlValidator(Validator):
         told = super().doc_all_parameters
         if dataclasses.is_dataclass(self.obj) or hasattr(self.obj, "_fields"):
             fields = self._doc_parameters(["Attributes"])
-            told = {name: fields[name] for name in self.signature_parameters if name in fields}
+            told |= {name: fields[name] for name in self.signature_parameters if name in fields}
         return told
 
 

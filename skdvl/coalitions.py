@@ -65,10 +65,20 @@ class Walks:
         return np.count_nonzero(self.start, axis=1)[:, None] + np.arange(self.length + 1)
 
     def masks(self, first=0, last=None):
-        """Coalitions met at the steps `first` to `last - 1`, of shape (B, last - first, n).
+        """Coalitions met at the steps `first` to `last - 1`.
 
         Step 0 is `start`, step L the end. Only the steps asked for are built, so that a walk
         through n = 100 000 players never becomes an n x n matrix.
+
+        Parameters
+        ----------
+        first : int, default=0
+        last : int or None, default=None
+            None: up to the end.
+
+        Returns
+        -------
+        masks : ndarray of bool of shape (B, last - first, n)
         """
         last = self.length + 1 if last is None else last
         if not self.length:
@@ -78,12 +88,30 @@ class Walks:
         return joins[:, None, :] < np.arange(first, last)[None, :, None]
 
     def after(self, others):
-        """Return these walks behind others of the same length and group."""
+        """Return these walks behind others of the same length and group.
+
+        Parameters
+        ----------
+        others : Walks
+
+        Returns
+        -------
+        walks : Walks
+        """
         start = np.concatenate([others.start, self.start])
         return Walks(start, np.concatenate([others.order, self.order]), self.group)
 
     def rows(self, first, last):
-        """Return the walks `first` to `last - 1` of this batch."""
+        """Return the walks `first` to `last - 1` of this batch.
+
+        Parameters
+        ----------
+        first, last : int
+
+        Returns
+        -------
+        walks : Walks
+        """
         return Walks(self.start[first:last], self.order[first:last], self.group)
 
 

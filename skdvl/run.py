@@ -41,6 +41,8 @@ class Run:
         Seed of all draws.
     plays : ndarray of bool of shape (n_players,)
         Players that some game has; the others, rows that no fold trains on, never get a value.
+    window : int
+        How many values `recent` keeps.
     recent : ndarray of shape (<= window, n_players)
         Values after each of the last passes over all players, newest last; stopping rules look
         back here. A round is a pass, unless memory makes samplers serve the players in turns.
@@ -89,7 +91,24 @@ class Run:
 
     @classmethod
     def begin(cls, tallies, n_players, seed, *, plays=None, window=1, store_history=False):
-        """Return a run that knows nothing yet."""
+        """Return a run that knows nothing yet.
+
+        Parameters
+        ----------
+        tallies : list of dict of str to ndarray
+            Empty ones, one for each game.
+        n_players : int
+        seed : int
+        plays : ndarray of bool of shape (n_players,) or None, default=None
+            None: all players.
+        window : int, default=1
+            How many passes the stopping rule looks back.
+        store_history : bool, default=False
+
+        Returns
+        -------
+        run : Run
+        """
         return cls(
             plays=np.ones(n_players, dtype=bool) if plays is None else plays,
             tallies=tallies,
@@ -110,7 +129,18 @@ class Run:
         return self.n_rounds, int(self.begun["counters"][0]) if self.begun else 0
 
     def amid(self, begun, elapsed):
-        """Return the run with some scores of its next round; this one stays as it is."""
+        """Return the run with some scores of its next round; this one stays as it is.
+
+        Parameters
+        ----------
+        begun : dict of str to ndarray
+        elapsed : float
+            Seconds, over all sessions.
+
+        Returns
+        -------
+        run : Run
+        """
         return self._but(begun=begun, elapsed=elapsed)
 
     def _but(self, **changes):
@@ -120,7 +150,21 @@ class Run:
         return run
 
     def after(self, tallies, scored, elapsed):
-        """Return the run after one more round, with the values from before it."""
+        """Return the run after one more round, with the values from before it.
+
+        Parameters
+        ----------
+        tallies : list of dict of str to ndarray
+            With that round.
+        scored : object
+            What the round took: `n_evaluations`, `n_failed`, `failure` and `effort`.
+        elapsed : float
+            Seconds, over all sessions.
+
+        Returns
+        -------
+        run : Run
+        """
         return self._but(
             tallies=tallies,
             n_rounds=self.n_rounds + 1,
@@ -133,7 +177,16 @@ class Run:
         )
 
     def estimated(self, estimate):
-        """Return the run with the values of its last round, which stopping rules look back at."""
+        """Return the run with the values of its last round, which stopping rules look back at.
+
+        Parameters
+        ----------
+        estimate : skdvl.strategies.Estimate
+
+        Returns
+        -------
+        run : Run
+        """
         recent = self.recent
         if estimate.counts[self.plays].min() > self.counts[self.plays].min():
             recent = np.concatenate([recent[1 - self.window :], estimate.values[None]])
@@ -143,11 +196,36 @@ class Run:
         return self._but(recent=recent, history=history, **_told(estimate))
 
     def settled(self, estimate):
-        """Return the run with values that are its last ones, and leave no trace if it goes on."""
+        """Return the run with values that are its last ones, and leave no trace if it goes on.
+
+        Parameters
+        ----------
+        estimate : skdvl.strategies.Estimate
+
+        Returns
+        -------
+        run : Run
+        """
         return self._but(**_told(estimate))
 
     def reopened(self, *, window=1, store_history=False):
-        """Return the same run, ready to go on under other rules."""
+        """Return the same run, ready to go on under other rules.
+
+        Parameters
+        ----------
+        window : int, default=1
+            How many passes the stopping rule looks back.
+        store_history : bool, default=False
+
+        Returns
+        -------
+        run : Run
+
+        Raises
+        ------
+        ValueError
+            If `store_history` asks for a history that was not kept.
+        """
         if store_history and self.history is None:
             raise ValueError(
                 "The last fit did not keep its history, so the values of its first rounds are not "
@@ -167,7 +245,14 @@ class Run:
         return dict(zip(_HISTORY, told, strict=True))
 
     def save(self, path, fingerprint):
-        """Write the run to `path`, atomically."""
+        """Write the run to a file, atomically.
+
+        Parameters
+        ----------
+        path : str or path-like
+        fingerprint : str
+            Of the computation, without which the file is not read back.
+        """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays["counters"] = np.array([getattr(self, name) for name in _COUNTERS], dtype=np.int64)
         arrays["seed"] = np.array(self.seed, dtype=np.int64)
@@ -182,6 +267,19 @@ class Run:
     @classmethod
     def load(cls, path, fingerprint, *, window=1, store_history=False):
         """Read a run back.
+
+        Parameters
+        ----------
+        path : str or path-like
+        fingerprint : str
+            What `save` was given.
+        window : int, default=1
+            How many passes the stopping rule looks back.
+        store_history : bool, default=False
+
+        Returns
+        -------
+        run : Run
 
         Raises
         ------

@@ -112,7 +112,16 @@ class Cache(BaseEstimator, ABC):
         """Forget every record."""
 
     def set_params(self, **params):
-        """Set parameters; what is open is opened anew."""
+        """Set parameters; what is open is opened anew.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : Cache
+        """
         self.close()
         if "secret" in params:
             params["secret"] = hide(params["secret"])
@@ -183,7 +192,13 @@ class Cache(BaseEstimator, ABC):
             self._close()
 
     def take_trouble(self):
-        """Return what went wrong first since this was asked, as a sentence, or None."""
+        """Return what went wrong first since this was asked.
+
+        Returns
+        -------
+        trouble : str or None
+            A sentence.
+        """
         return vars(self).pop("_trouble", None)
 
     def _by_place(self, keys):

@@ -32,23 +32,52 @@ class Game(Utility):
     """
 
     def shapley_values(self):
-        """Return the Shapley values, of shape (n_players,)."""
+        """Return the Shapley values.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        """
         return self.semivalues(Shapley())
 
     def banzhaf_values(self):
-        """Return the Banzhaf values, of shape (n_players,)."""
+        """Return the Banzhaf values.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        """
         return self.semivalues(Banzhaf())
 
     def leave_one_out_values(self):
-        """Return the leave-one-out values, of shape (n_players,)."""
+        """Return the leave-one-out values.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        """
         return self.semivalues(LeaveOneOut())
 
     @abstractmethod
     def semivalues(self, semivalue):
-        """Return the values of any semivalue, of shape (n_players,)."""
+        """Return the values of any semivalue.
+
+        Parameters
+        ----------
+        semivalue : skdvl.semivalues.Semivalue
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        """
 
     def least_core_values(self):
-        """Return the least-core values of smallest norm, of shape (n_players,)."""
+        """Return the least-core values of smallest norm.
+
+        Returns
+        -------
+        values : ndarray of shape (n_players,)
+        """
         return self.least_core()[0]
 
     @abstractmethod

@@ -152,22 +152,66 @@ class PrunedEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X, **params):
-        """Predict class probabilities; see `predict`."""
+        """Predict class probabilities; see `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        **params : dict
+            Passed on.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
         return self._delegate("predict_proba", X, params)
 
     @available_if(_has("predict_log_proba"))
     def predict_log_proba(self, X, **params):
-        """Predict logarithms of class probabilities; see `predict`."""
+        """Predict logarithms of class probabilities; see `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        **params : dict
+            Passed on.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+        """
         return self._delegate("predict_log_proba", X, params)
 
     @available_if(_has("decision_function"))
     def decision_function(self, X, **params):
-        """Return the fitted estimator's decision function; see `predict`."""
+        """Return the fitted estimator's decision function; see `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        **params : dict
+            Passed on.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
         return self._delegate("decision_function", X, params)
 
     @available_if(_has("transform"))
     def transform(self, X, **params):
-        """Transform with the fitted estimator; no row is dropped. See `predict`."""
+        """Transform with the fitted estimator; no row is dropped. See `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        **params : dict
+            Passed on.
+
+        Returns
+        -------
+        X : array-like of n_samples rows
+        """
         return self._delegate("transform", X, params)
 
     @available_if(_has("score"))

@@ -353,7 +353,16 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         return X
 
     def inverse_transform(self, X):
-        """Return X as it is; see `transform`."""
+        """Return X as it is; see `transform`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X : array-like of shape (n_samples, n_features)
+        """
         return self.transform(X)
 
     # ------------------------------------------------------------------ scikit-learn's questions

@@ -159,6 +159,15 @@ class IndexSampler(BaseEstimator, ABC):
         """Return the number of rounds until nothing is left to draw, or None if there is no end.
 
         A sampler that ends has drawn everything, and values are then exact.
+
+        Parameters
+        ----------
+        n : int
+            Number of players.
+
+        Returns
+        -------
+        n_rounds : int or None
         """
         return None
 
@@ -221,10 +230,15 @@ class IndexSampler(BaseEstimator, ABC):
             Names of the players, each once.
         random_state : int, RandomState instance or None, default=None
 
-        Yields
+        Returns
+        -------
+        batches : iterator of list of Sample
+            Each holds `batch_size` samples; the last one may be shorter.
+
+        Raises
         ------
-        batch : list of Sample
-            `batch_size` samples; the last batch may be shorter.
+        ValueError
+            If there are no indices, or the same one twice.
 
         Examples
         --------

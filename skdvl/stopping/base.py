@@ -97,6 +97,10 @@ _RULE = [StoppingRule]
 class AnyOf(StoppingRule):
     """Stop when either rule would; written ``left | right``.
 
+    Parameters
+    ----------
+    left, right : StoppingRule
+
     Examples
     --------
     >>> from skdvl.stopping import MaxEvaluations, MaxTime
@@ -144,6 +148,10 @@ class AnyOf(StoppingRule):
 
 class AllOf(AnyOf):
     """Stop when both rules would; written ``left & right``.
+
+    Parameters
+    ----------
+    left, right : StoppingRule
 
     Examples
     --------

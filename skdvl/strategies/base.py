@@ -159,6 +159,10 @@ class EvaluationStrategy(ABC):
     def estimate(self, tally):
         """Read values off the tally.
 
+        Parameters
+        ----------
+        tally : dict of str to ndarray
+
         Returns
         -------
         estimate : Estimate

@@ -66,6 +66,13 @@ class GroupTesting(EvaluationStrategy):
     Kept for comparison: at as many evaluations its errors are much larger than those of
     permutations, let alone `RegressionAdjusted`.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
     References
     ----------
     Jia et al. (2019), "Towards efficient data valuation based on the Shapley value",

@@ -30,6 +30,13 @@ class LassoEffects(EvaluationStrategy):
     A run keeps its coalitions, n bits for each. An estimate takes the time of several LASSO paths,
     so it is made whenever there are twice as many rounds, and at the end.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
     References
     ----------
     Lin, Zhang, Lecuyer, Li, Panda & Sen (2022), "Measuring the effect of training data on deep

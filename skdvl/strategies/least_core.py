@@ -42,7 +42,17 @@ class Core(BaseEstimator):
         self.non_negative_subsidy = non_negative_subsidy
 
     def size_pmf(self, n):
-        """No size of coalitions has a weight of its own."""
+        """No size of coalitions has a weight of its own.
+
+        Parameters
+        ----------
+        n : int
+            Number of players.
+
+        Returns
+        -------
+        zeros : ndarray of shape (n,)
+        """
         return np.zeros(n)
 
 

@@ -99,6 +99,13 @@ class KernelBanzhaf(_LeastSquares):
     Kept for comparison: `RegressionAdjusted` with the same sampler is without bias, and has lower
     errors from about 20 players on.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
     References
     ----------
     Liu, Witter, Korn, Alrashed, Paparas, Musco & Freire (2024), "Kernel Banzhaf: a fast and
@@ -147,6 +154,13 @@ class LeverageSHAP(_LeastSquares):
     for each player the weights are shrunk, and errors are unknown.
 
     Kept for comparison: `RegressionAdjusted` is without bias, and has lower errors for learners.
+
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
 
     References
     ----------

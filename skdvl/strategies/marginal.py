@@ -11,6 +11,13 @@ class MarginalMean(EvaluationStrategy):
     The mean over a group of walks that were drawn together is one observation; observations
     are merged with the update of Chan et al., which does not lose digits.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
     References
     ----------
     Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance".

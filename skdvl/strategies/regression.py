@@ -38,6 +38,15 @@ class RegressionAdjusted(KeptScores):
     `Banzhaf` with ``paired=True``. Valuators take it by themselves for up to 3000 rows; their
     `control_variates` says which controls.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+    controls : object or None, default=None
+        Control variates: what `EvaluationStrategy` says of ``takes_controls``. None: none.
+
     References
     ----------
     Witter, Liu & Musco (2025), "Regression-adjusted Monte Carlo estimators for Shapley values

@@ -15,6 +15,13 @@ class SampleReuse(EvaluationStrategy):
     difference of two ratio means; a coalition and its complement, drawn as a pair, are one
     observation.
 
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
+
     References
     ----------
     Wang & Jia (2023), "Data Banzhaf: a robust data valuation framework for machine learning",
@@ -129,6 +136,13 @@ class PerSizeReuse(EvaluationStrategy):
     the mean over all players of that size stands in, and the standard error, which is pooled over
     players within a size, counts it as one observation. It is conservative: what a player's
     presence explains counts as noise too.
+
+    Parameters
+    ----------
+    semivalue : skdvl.semivalues.Semivalue
+    sampler : skdvl.samplers.IndexSampler
+    n : int
+        Number of players.
 
     References
     ----------

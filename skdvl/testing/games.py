@@ -76,6 +76,18 @@ def enumerate_values(utility, semivalue):
 def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=None, n_jobs=None):
     """Value the players of a utility by given parts, for a number of rounds.
 
+    Parameters
+    ----------
+    utility : Utility
+    sampler : IndexSampler
+    semivalue : Semivalue
+    n_rounds : int
+    strategy : subclass of EvaluationStrategy or None, default=None
+        None: `MarginalMean` for marginals, `SampleReuse` for coalitions.
+    seed : int, default=0
+    cache : "memory", "disk", Cache or None, default=None
+    n_jobs : int or None, default=None
+
     Returns
     -------
     run : skdvl.run.Run

@@ -98,7 +98,21 @@ class Utility(ABC):
     is_recalled = True
 
     def check_masks(self, masks):
-        """Return coalitions as an array of bool, or say that they are of another game."""
+        """Return coalitions as an array of bool, or say that they are of another game.
+
+        Parameters
+        ----------
+        masks : array-like of shape (m, n_players)
+
+        Returns
+        -------
+        masks : ndarray of bool of shape (m, n_players)
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
         if np.shape(masks)[1:] != (self.n_players,):
             raise ValueError(
                 f"masks has shape {np.shape(masks)}; expected (m, {self.n_players}), a row "
@@ -180,6 +194,14 @@ class Utility(ABC):
 
         None gives it as many walks of one round as `block_size` coalitions make. A number may be
         met by walks of several rounds.
+
+        Parameters
+        ----------
+        length : int
+
+        Returns
+        -------
+        n_walks : int or None
         """
         return None
 
@@ -187,11 +209,29 @@ class Utility(ABC):
         """Whether scoring walks of a length takes less time than sending them would.
 
         Such a utility stays in this process.
+
+        Parameters
+        ----------
+        length : int
+
+        Returns
+        -------
+        is_quick : bool
         """
         return False
 
     def tier(self, length):
-        """Return a word on how walks of a length are scored."""
+        """Return a word on how walks of a length are scored.
+
+        Parameters
+        ----------
+        length : int
+
+        Returns
+        -------
+        tier : str
+            See `skdvl.valuators.info.UtilityInfo`.
+        """
         return "utility"
 
     def bind(self):

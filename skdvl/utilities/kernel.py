@@ -179,7 +179,20 @@ class KernelUtility(Utility):
             yield self._settled(*piece)
 
     def walk_while(self, start, order, is_going):
-        """Walk step by step, so that nothing is refitted behind the end of a walk."""
+        """Walk step by step, so that nothing is refitted behind the end of a walk.
+
+        Parameters
+        ----------
+        start : ndarray of bool of shape (B, n)
+        order : ndarray of int of shape (B, L)
+        is_going : ndarray of bool of shape (B,)
+            Becomes False where a walk ends, from one piece to the next.
+
+        Yields
+        ------
+        piece : Scored
+            Of one step of all walks.
+        """
         for walks, done, scores, is_certain in self._steps(Walks(start, order)):
             for step in range(scores.shape[1]):
                 one = slice(step, step + 1)

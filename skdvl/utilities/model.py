@@ -221,7 +221,17 @@ class ModelUtility(Utility):
             return self.score_of(model, rows)
 
     def X_of(self, rows):
-        """Return a copy of the training rows of these numbers, to be trained on."""
+        """Return a copy of the training rows of these numbers, to be trained on.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (m,)
+
+        Returns
+        -------
+        X : array-like of m rows
+            Of the type of the training rows. If they are pairs, with a column for each of the m.
+        """
         if self._takes_pairs:
             X = take_pairs(self.X, rows, rows)
             return own_rows(X) if len(rows) == self.n_players else X
@@ -231,13 +241,40 @@ class ModelUtility(Utility):
         return own_rows(X) if len(rows) == self.n_players else X
 
     def X_val_of(self, rows):
-        """Return the validation rows for a model trained on the rows of these numbers."""
+        """Return the validation rows for a model trained on the rows of these numbers.
+
+        Parameters
+        ----------
+        rows : ndarray of int of shape (m,)
+
+        Returns
+        -------
+        X_val : array-like
+            All validation rows. If they are pairs, with a column for each of the m.
+        """
         if self._takes_pairs and len(rows) < self.n_players:
             return take_pairs(self.X_val, None, rows)
         return self.X_val
 
     def score_of(self, model, rows):
-        """Return the score of a model trained on some rows, that may have missed a class."""
+        """Return the score of a model trained on some rows, that may have missed a class.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted.
+        rows : ndarray of int of shape (m,)
+            What it was fitted on.
+
+        Returns
+        -------
+        score : float
+
+        Raises
+        ------
+        ValueError
+            If the scorer does not return a finite number.
+        """
         return self._scored(self._with_all_classes(model), self.X_val_of(rows))
 
     def _scored(self, model, X_val):
@@ -301,6 +338,10 @@ class ModelUtility(Utility):
         ----------
         code : int
             Number of the class.
+
+        Returns
+        -------
+        score : float
         """
         try:
             return self._constant_score(code)

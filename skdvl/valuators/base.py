@@ -46,7 +46,17 @@ class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def fit(self, X, y):
-        """Value the rows of X."""
+        """Value the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        self : BaseValuator
+        """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

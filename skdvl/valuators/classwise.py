@@ -182,6 +182,10 @@ class ClasswiseShapleyValuator(CoalitionValuator):
     def fit_utility(self, utility):
         """Not possible: a bare utility has no classes.
 
+        Parameters
+        ----------
+        utility : Utility
+
         Raises
         ------
         TypeError

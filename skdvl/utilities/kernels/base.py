@@ -44,7 +44,16 @@ class Answers(NamedTuple):
     error: np.ndarray | None = None
 
     def take(self, places):
-        """Return the answers for some of the coalitions, by a slice or an array of int."""
+        """Return the answers for some of the coalitions.
+
+        Parameters
+        ----------
+        places : slice or array-like of int
+
+        Returns
+        -------
+        answers : Answers
+        """
         error = None if self.error is None else self.error[places]
         return Answers(self.decision[:, places], self.is_sure[places], error)
 
@@ -155,6 +164,12 @@ class Kernel(ABC):
     @abstractmethod
     def supports(cls, estimator, X, y, X_val):
         """Return None, or why this estimator with these rows is to be refitted instead.
+
+        Parameters
+        ----------
+        estimator : estimator
+        X, y, X_val : ndarray
+            What `__init__` would be given.
 
         Returns
         -------
