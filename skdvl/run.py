@@ -156,7 +156,7 @@ class Run:
         ----------
         tallies : list of dict of str to ndarray
             With that round.
-        scored : object
+        scored : skdvl.evaluation.ScoredRound
             What the round took: `n_evaluations`, `n_failed`, `failure` and `effort`.
         elapsed : float
             Seconds, over all sessions.
