@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from numpydoc.docscrape import get_doc_object
+from numpydoc.docscrape import NumpyDocString, get_doc_object
 from numpydoc.validate import Validator, validate
 
 # Left out, as ruff's or a matter of taste: where quotes stand (GL01, GL02), a summary that begins
@@ -25,7 +25,7 @@ CODES = set(
 
 MODULES = (
     "skdvl skdvl.semivalues skdvl.samplers skdvl.stopping skdvl.truncation skdvl.strategies "
-    "skdvl.utilities skdvl.caching skdvl.games skdvl.testing"
+    "skdvl.utilities skdvl.caching skdvl.games skdvl.testing skdvl.experiments skdvl.plotting"
 ).split()
 
 UNLISTED = {
@@ -42,7 +42,11 @@ ALLOWED = {
 
 
 class SkdvlValidator(Validator):
-    """Takes the fields of a dataclass or named tuple for documented under Attributes."""
+    """Lets classes tell their fields under Attributes, and docstrings refer to each other.
+
+    The fields are those of a dataclass or named tuple; a parameter of which is said "As in" has its
+    type there.
+    """
 
     def __init__(self, obj_name):
         super().__init__(get_doc_object(self._load_obj(obj_name)))
@@ -51,9 +55,22 @@ class SkdvlValidator(Validator):
     def doc_all_parameters(self):
         told = super().doc_all_parameters
         if dataclasses.is_dataclass(self.obj) or hasattr(self.obj, "_fields"):
-            fields = self._doc_parameters(["Attributes"])
+            fields = attributes(self.obj)
             told |= {name: fields[name] for name in self.signature_parameters if name in fields}
         return told
+
+    def parameter_type(self, param):
+        kind, words = self.doc_all_parameters[param]
+        return kind or ("told there" if words and words[0].startswith("As in ") else "")
+
+
+def attributes(cls):
+    """Return what the docstring of a class itself says under Attributes, by name.
+
+    That of `get_doc_object` would have all properties, whether they are told or not.
+    """
+    said = NumpyDocString(inspect.cleandoc(vars(cls).get("__doc__") or ""))["Attributes"]
+    return {name: (kind, words) for names, kind, words in said for name in names.split(", ")}
 
 
 def listed_names():
@@ -73,8 +90,7 @@ def members(cls, listed):
     An override without a docstring of its own has that of its base, and an attribute may be told
     in the docstring of its class.
     """
-    docs = [get_doc_object(owner) for owner in cls.__mro__[:-1]]
-    told = {name for doc in docs for names, *_ in doc["Attributes"] for name in names.split(", ")}
+    told = {name for owner in cls.__mro__ for name in attributes(owner)}
     for owner in cls.__mro__:
         if not owner.__module__.startswith("skdvl") or (owner is not cls and owner in listed):
             continue

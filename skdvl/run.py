@@ -238,7 +238,14 @@ class Run:
         )
 
     def told_history(self):
-        """Return values, standard errors and scored coalitions after every round, as arrays."""
+        """Return what was known after every round.
+
+        Returns
+        -------
+        told : dict of str to ndarray
+            By the name of the fitted attribute: values and standard errors, of shape
+            (n_rounds, n_players), and scored coalitions so far, of shape (n_rounds,).
+        """
         values, stderr, scored = zip(*self.history, strict=True) if self.history else ((), (), ())
         shape = len(self.history), len(self.values)
         told = np.reshape(values, shape), np.reshape(stderr, shape), np.array(scored, np.int64)
