@@ -345,6 +345,9 @@ def test_noise_and_shuffled_cells():
     np.testing.assert_array_equal(noisy[:, 2], X[:, 2])
     ratio = (noisy - X)[mask][:, :2].std(axis=0) / X[:, :2].std(axis=0)
     np.testing.assert_allclose(ratio, 2, rtol=0.1)
+    options = {"scale": 2.0, "features": ["a", "b"], "random_state": 0}
+    named, _ = corrupt_features(pd.DataFrame(X, columns=["a", "b", "c"]), 0.5, **options)
+    np.testing.assert_array_equal(named, noisy)
     frame = pd.DataFrame({"n": np.arange(20), "c": pd.Categorical(list("abcd") * 5)})
     shuffled, mask = corrupt_features(frame, 0.5, how="shuffle", random_state=0)
     assert (shuffled.dtypes == frame.dtypes).all() and mask.sum() == 10
@@ -423,6 +426,14 @@ def test_comparison_hands_on_validation_rows_and_caches(iris):
         (lambda v, X, y, *_: corrupt_features(X, how="x"), "how must be"),
         (lambda v, X, y, *_: corrupt_features(X, scale=0), "scale"),
         (lambda v, X, y, *_: compare_valuators([], X, y), "dict"),
+        (lambda v, X, y, *_: flip_labels([]), "no entries"),
+        (lambda v, X, y, *_: corrupt_features(X, features=[4]), "4 columns"),
+        (lambda v, X, y, *_: corrupt_features(X, features=["a"]), "4 columns"),
+        (lambda v, *rows: removal_curve(GaussianNB(), v, *rows, fractions="x"), "from 0 to 1"),
+        (
+            lambda v, X, y, *_: compare_valuators({"r": RandomValuator()}, X, y, is_flipped=[1]),
+            "is_flipped has shape",
+        ),
         (
             lambda v, X, y, *_: compare_valuators({"r": RandomValuator()}, X, y, estimator=1),
             "together",
@@ -432,6 +443,34 @@ def test_comparison_hands_on_validation_rows_and_caches(iris):
 def test_refusals(iris, call, match):
     with pytest.raises(ValueError, match=match):
         call(*iris)
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (KNNShapleyValuator, r"class; write KNNShapleyValuator\(\)"),
+        (GaussianNB(), r"ShapleyValuator\(GaussianNB\(\)\)"),
+    ],
+)
+def test_models_and_classes_are_no_valuators(iris, values, match):
+    with pytest.raises(TypeError, match=match):
+        removal_curve(GaussianNB(), values, *iris[1:])
+    with pytest.raises(TypeError, match=match):
+        compare_valuators({"mine": values}, *iris[1:3])
+
+
+def test_pipelines_that_end_in_a_valuator(iris):
+    _, X, y, X_test, y_test = iris
+    pipeline = make_pipeline(StandardScaler(), KNNShapleyValuator())
+    options = {"fractions": [0.2, 0.5], "random_state": 0}
+    fresh = removal_curve(GaussianNB(), pipeline, X, y, X_test, y_test, **options)
+    fitted = pipeline.fit(X, y)
+    again = removal_curve(GaussianNB(), fitted, X, y, X_test, y_test, **options)
+    values = fitted[-1].values_
+    plain = removal_curve(GaussianNB(), values, X, y, X_test, y_test, **options)
+    for curve in (fresh, again):
+        np.testing.assert_array_equal(curve.scores, plain.scores)
+    assert detection_curve(fitted, y == 0).area == detection_curve(values, y == 0).area
 
 
 def test_a_valuator_that_fails_is_named(iris):

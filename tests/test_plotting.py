@@ -103,6 +103,8 @@ def test_without_intervals_and_without_values(iris, ax):
     truncated.fit(X, y, X_val=X_val, y_val=y_val)
     assert ValuesDisplay.from_estimator(truncated, ax=ax).intervals_ is None
     assert ValuesDisplay.from_values([1.0, 2.0], [0.0, 0.0], ax=ax).intervals_ is None
+    odd = ValuesDisplay.from_values([1.0, 2.0, 3.0], labels=[None, "a", np.nan], ax=ax)
+    assert sorted(odd.points_) == ["None", "a", "nan"]
     display = ValuesDisplay.from_values([np.nan, 2.0, 1.0], [1.0, np.inf, 0.5], ax=ax)
     np.testing.assert_array_equal(display.order_, [2, 1])
     (segment,) = display.intervals_.get_segments()
@@ -231,6 +233,7 @@ def test_influence_of_a_valuator(ax):
         (lambda ax: ValuesDisplay.from_values([[1.0]], ax=ax), "values has shape"),
         (lambda ax: ValuesDisplay.from_values([1.0, 2.0], [1.0], ax=ax), r"stderr.*\(2,\)"),
         (lambda ax: ValuesDisplay.from_values([1.0], labels=[1, 2], ax=ax), "labels has shape"),
+        (lambda ax: ValuesDisplay.from_values([1.0], level=95, ax=ax), "level"),
         (lambda ax: InfluenceDisplay.from_values([1.0], ax=ax), "n_predictions"),
         (lambda ax: ConvergenceDisplay.from_values([1], [1.0], ax=ax), "n_rounds"),
         (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], [[1.0] * 2], ax=ax), "the same"),

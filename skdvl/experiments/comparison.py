@@ -12,7 +12,7 @@ from .curves import removal_curve
 from .detection import detection_curve
 from .drawing import Question
 from .folds import check_data
-from .orders import values_of
+from .orders import is_valuator, last_step, values_of
 
 
 def compare_valuators(
@@ -78,6 +78,8 @@ def compare_valuators(
     ------
     ImportError
         If pandas is not installed.
+    TypeError
+        If something is no valuator, but a model or a class.
     ValueError
         If the inputs do not fit each other, before any valuator is fitted.
     RuntimeError
@@ -100,6 +102,9 @@ def compare_valuators(
     pandas = _pandas()
     if not isinstance(valuators, dict) or not valuators:
         raise ValueError(f"valuators must be a dict of names to valuators; got {valuators!r}.")
+    for name, valuator in valuators.items():
+        if not is_valuator(valuator):
+            raise TypeError(f"{name} must be a valuator; got {valuator!r}.")
     X, y = check_data(X, y, "X", "y")
     wants_curve = estimator is not None
     if not wants_curve == (X_test is not None) == (y_test is not None):
@@ -107,8 +112,13 @@ def compare_valuators(
     if wants_curve:
         Question("removal", fractions, from_, n_random, n_jobs)
         X_test, y_test = check_data(X_test, y_test, "X_test", "y_test")
-    if is_flipped is not None:
-        detection_curve(np.arange(len(y)), is_flipped)  # refused before anything is fitted
+    if is_flipped is not None:  # refused before anything is fitted
+        if np.shape(is_flipped) != (len(y),):
+            raise ValueError(
+                f"is_flipped has shape {np.shape(is_flipped)} and X has {len(y)} rows; pass one "
+                "bool for each row."
+            )
+        detection_curve(np.arange(len(y)), is_flipped)
     seed = check_random_state(random_state).randint(2**31 - 1)
     told = _fit_all(valuators, X, y, X_val, y_val, groups, n_jobs)
     values = {name: values_of(fitted, len(y), name) for name, (fitted, _) in told.items()}
@@ -163,8 +173,8 @@ def _fit_one(X, y, name, valuator, params):
 
 
 def _cost(valuator, seconds):
-    inside = valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
-    return {"seconds": seconds, "evaluations": int(getattr(inside, "n_evaluations_", 0))}
+    evaluations = getattr(last_step(valuator), "n_evaluations_", 0)
+    return {"seconds": seconds, "evaluations": int(evaluations)}
 
 
 def _named(name, number, ends):

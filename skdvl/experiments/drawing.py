@@ -13,7 +13,7 @@ from .curve import ScoreCurve
 from .examination import examine
 from .folds import check_data, make_folds
 from .gains import gain_of_folds, gain_of_parts, interval
-from .orders import Players, is_valuator, values_of
+from .orders import Players, is_valuator, last_step, values_of
 
 _FRACTIONS = np.arange(11) / 20
 
@@ -39,7 +39,10 @@ class Question:
 
     def __post_init__(self):
         given = _FRACTIONS if self.fractions is None else self.fractions
-        fractions = np.unique(np.asarray(given, dtype=float))
+        try:
+            fractions = np.unique(np.asarray(given, dtype=float))
+        except (TypeError, ValueError):
+            fractions = np.empty(0)
         if not len(fractions) or not ((fractions >= 0) & (fractions <= 1)).all():
             raise ValueError(f"fractions must be numbers from 0 to 1; got {given!r}.")
         object.__setattr__(self, "fractions", fractions)
@@ -72,7 +75,7 @@ def draw_curves(
     if not given:
         raise ValueError("values is an empty dict; pass the values of at least one method.")
     for name, one in given.items():
-        if cv is None and (not is_valuator(one) or hasattr(one, "values_")):
+        if cv is None and (not is_valuator(one) or hasattr(last_step(one), "values_")):
             values_of(one, len(y), name)
     Players(len(y), groups)
     seed = check_random_state(random_state).randint(2**31 - 1)

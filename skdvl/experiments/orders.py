@@ -1,7 +1,7 @@
 """In which order rows go: by their values, or by chance, one by one or in groups."""
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils.validation import check_is_fitted
 
 from ..valuators.inputs import check_groups
@@ -22,7 +22,7 @@ def values_of(given, n_rows, name="values"):
         With NaN for rows that were never valued.
     """
     if is_valuator(given):
-        inside = given.steps[-1][1] if hasattr(given, "steps") else given
+        inside = last_step(given)
         check_is_fitted(inside, "values_")
         given, name = inside.values_, f"{type(inside).__name__}.values_"
     try:
@@ -43,8 +43,29 @@ def values_of(given, n_rows, name="values"):
 
 
 def is_valuator(given):
-    """Whether something is a valuator, or a pipeline that ends in one, and not values."""
-    return hasattr(given, "fit") and hasattr(given, "get_params")
+    """Whether something is a valuator, or a pipeline that ends in one, and not values.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or a model.
+    """
+    if not (hasattr(given, "fit") and hasattr(given, "get_params")):
+        return False
+    if isinstance(given, type):
+        raise TypeError(f"{given.__name__} is a class; write {given.__name__}().")
+    if is_classifier(given) or is_regressor(given):
+        name = type(given).__name__
+        raise TypeError(
+            f"{name} is a model, and values are those of a valuator, such as "
+            f"ShapleyValuator({name}())."
+        )
+    return True
+
+
+def last_step(valuator):
+    """Return the estimator that has the values: the last step of a pipeline."""
+    return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
 
 
 def fitted_values(given, X, y, *, anew=False, **params):
@@ -60,8 +81,7 @@ def fitted_values(given, X, y, *, anew=False, **params):
         Passed to the valuator's `fit`.
     """
     if is_valuator(given):
-        inside = given.steps[-1][1] if hasattr(given, "steps") else given
-        if anew or not hasattr(inside, "values_"):
+        if anew or not hasattr(last_step(given), "values_"):
             given = clone(given).fit(X, y, **params)
     return values_of(given, len(y))
 

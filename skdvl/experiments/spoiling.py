@@ -42,11 +42,13 @@ def flip_labels(y, fraction=0.1, *, random_state=None):
     labels = check_target(y)
     if labels.ndim > 1:
         raise ValueError(f"y has shape {labels.shape}; flip one column of labels at a time.")
-    if task_of_target(labels) == "regression":
+    if len(labels) and task_of_target(labels) == "regression":
         raise ValueError(
             "y holds numbers that look like targets of a regression, which have no other class. "
             "Spoil them by corrupt_features(y.reshape(-1, 1)), or pass labels as strings."
         )
+    if not len(labels):
+        raise ValueError("y has no entries.")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
@@ -77,8 +79,8 @@ def corrupt_features(X, fraction=0.1, *, how="noise", scale=1.0, features=None, 
         others share it.
     scale : float, default=1.0
         The standard deviation of the noise, in those of the column.
-    features : array-like of int or None, default=None
-        The columns, by their places. None takes all of them.
+    features : array-like of int, or of str, or None, default=None
+        The columns, by their places, or by their names in a data frame. None takes all of them.
     random_state : int, RandomState instance or None, default=None
 
     Returns
@@ -114,7 +116,7 @@ def corrupt_features(X, fraction=0.1, *, how="noise", scale=1.0, features=None, 
     rows, n = np.flatnonzero(is_corrupted), _num_samples(X)
     if how == "shuffle" and n < 2:
         raise ValueError("X has a single row; cells are taken from other rows.")
-    for j in np.arange(spoiled.shape[1])[slice(None) if features is None else features]:
+    for j in _places(features, spoiled):
         column = spoiled.iloc[:, j] if is_frame else np.array(spoiled[:, j])
         if how == "shuffle":
             source = (rows + rng.randint(1, max(n, 2), size=len(rows))) % n
@@ -127,6 +129,21 @@ def corrupt_features(X, fraction=0.1, *, how="noise", scale=1.0, features=None, 
         else:
             spoiled[:, j] = changed
     return spoiled, is_corrupted
+
+
+def _places(features, X):
+    """Return the places of columns that are told by place or by name."""
+    names = list(X.columns) if hasattr(X, "columns") else []
+    places = np.arange(X.shape[1])
+    if features is None:
+        return places
+    try:
+        told = np.atleast_1d(features)
+        return [names.index(one) for one in told] if told.dtype.kind in "OUT" else places[told]
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"features must be places or names of the {X.shape[1]} columns of X; got {features!r}."
+        ) from error
 
 
 def _set(column, rows, cells):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..experiments.orders import last_step
 from .style import BAND, line_styles, open_axes, sparse_markers
 
 
@@ -66,6 +67,7 @@ class ConvergenceDisplay:
         -------
         display : ConvergenceDisplay
         """
+        valuator = last_step(valuator)
         check_is_fitted(valuator, "values_")
         if not hasattr(valuator, "history_evaluations_"):
             raise ValueError(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..experiments import DetectionCurve, detection_curve
+from ..experiments.orders import last_step
 from .style import BAND, line_styles, open_axes, sparse_markers
 
 
@@ -68,7 +69,7 @@ class DetectionCurveDisplay:
         -------
         display : DetectionCurveDisplay
         """
-        values = {type(valuator).__name__: valuator}
+        values = {type(last_step(valuator)).__name__: valuator}
         return cls.from_values(values, is_flipped, groups=groups, ax=ax, **kwargs)
 
     @classmethod

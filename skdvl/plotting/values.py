@@ -1,9 +1,12 @@
 """A picture of values: all of them in order, with intervals."""
 
+from numbers import Real
+
 import numpy as np
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
+from ..experiments.orders import last_step
 from .style import as_vector, open_axes, point_styles
 
 _NAMED = 30  # players whose names fit below an axis
@@ -79,7 +82,9 @@ class ValuesDisplay:
         -------
         display : ValuesDisplay
         """
+        valuator = last_step(valuator)
         check_is_fitted(valuator, "values_")
+        check_level(level)
         values, intervals = np.asarray(valuator.values_), _intervals(valuator, level)
         names = getattr(valuator, "groups_", None)
         if names is not None:
@@ -109,6 +114,7 @@ class ValuesDisplay:
         display : ValuesDisplay
         """
         values, intervals = as_vector(values, "values"), None
+        check_level(level)
         if stderr is not None:
             stderr = as_vector(stderr, "stderr", len(values))
             reach = stderr * stats.norm.ppf((1 + level) / 2)
@@ -131,7 +137,7 @@ class ValuesDisplay:
         display : ValuesDisplay
         """
         values = as_vector(self.values, "values")
-        labels = None if self.labels is None else np.asarray(self.labels)
+        labels = None if self.labels is None else _sortable(np.asarray(self.labels))
         for name, given in (("labels", labels), ("names", self.names)):
             if given is not None and np.shape(given) != values.shape:
                 raise ValueError(
@@ -178,15 +184,26 @@ class ValuesDisplay:
             (self.points_[kind],) = ax.plot(places[mine], values[mine], **style)
 
 
+def check_level(level):
+    """Refuse what is no probability."""
+    if not (isinstance(level, Real) and 0 < level < 1):
+        raise ValueError(f"level must be a number between 0 and 1, such as 0.95; got {level!r}.")
+
+
+def _sortable(labels):
+    """Return labels, as words where some are missing or of several types."""
+    if labels.dtype.kind == "O" or (labels.dtype.kind == "f" and np.isnan(labels).any()):
+        return np.array([str(label) for label in labels.ravel()]).reshape(labels.shape)
+    return labels
+
+
 def _intervals(valuator, level):
     """Return intervals around the values of a fitted valuator, or None if it has none."""
     if hasattr(valuator, "confidence_interval"):
         try:
             return valuator.confidence_interval(level)
-        except ValueError:
-            if not 0 < level < 1:
-                raise
-            return None  # walks were truncated: nobody knows
+        except ValueError:  # walks were truncated: nobody knows
+            return None
     if not hasattr(valuator, "stderr_"):
         return None
     freedom = np.maximum(getattr(valuator, "counts_", np.full(1, np.inf)) - 1, 1)
