@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.integrate import trapezoid
+from scipy.stats import hypergeom
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning
@@ -303,6 +304,8 @@ def test_random_band_of_detection_holds_random_orders():
     wrong = np.arange(60) < 12
     lower, upper = detection_curve(np.arange(60), wrong).random_band(0.9)
     shares = [np.append(0, np.cumsum(wrong[rng.permutation(60)])) / 12 for _ in range(2000)]
+    law = hypergeom(60, 12, np.arange(61))
+    np.testing.assert_allclose([12 * lower, 12 * upper], [law.ppf(0.05), law.ppf(0.95)], atol=1e-9)
     inside = np.mean((lower <= shares) & (shares <= upper), axis=0)
     assert inside.min() > 0.88 and lower[-1] == upper[-1] == 1
 
