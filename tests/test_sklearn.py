@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -49,6 +49,8 @@ ESTIMATORS = [
     skdvl.DataOOBValuator(RandomForestClassifier(20), random_state=0),
     skdvl.DataOOBValuator(RandomForestRegressor(20), random_state=0),
     skdvl.TwoDOOBValuator(BaggingClassifier(n_estimators=20, max_features=0.5), random_state=0),
+    skdvl.InfluenceValuator(Ridge(), kind="loo", cv=2),
+    skdvl.InfluenceValuator(LinearRegression(), kind="self_influence"),
     skdvl.ConfidentLearningValuator(),
     skdvl.ConfidentLearningValuator(GaussianNB(), cv=2),
     skdvl.DataPruner(),

@@ -7,6 +7,7 @@ from .coalition import CoalitionValuator
 from .confident_learning import ConfidentLearningValuator
 from .data_oob import DataOOBValuator
 from .group_testing import GroupTestingShapleyValuator
+from .influence import InfluenceValuator
 from .knn_shapley import KNNShapleyValuator
 from .least_core import LeastCoreValuator
 from .random import RandomValuator
@@ -32,6 +33,7 @@ __all__ = [
     "DataOOBValuator",
     "DeltaShapleyValuator",
     "GroupTestingShapleyValuator",
+    "InfluenceValuator",
     "KNNShapleyValuator",
     "LeastCoreValuator",
     "LeaveOneOutValuator",

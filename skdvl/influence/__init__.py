@@ -1,0 +1,20 @@
+"""Linear models as penalised losses: what the removal of a row does, from a single fit."""
+
+from .effects import Effects, Target
+from .inverse import Inverse, direct
+from .linear_fit import LinearFit
+from .reading import as_design, as_target, check_exact, check_supported, last_step, read
+
+__all__ = [
+    "Effects",
+    "Inverse",
+    "LinearFit",
+    "Target",
+    "as_design",
+    "as_target",
+    "check_exact",
+    "check_supported",
+    "direct",
+    "last_step",
+    "read",
+]

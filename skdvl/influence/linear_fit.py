@@ -1,0 +1,109 @@
+"""A fitted linear model as what it minimises: losses of linear predictors, and a penalty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import gen_batches
+
+from .losses import Loss
+
+_CELLS = 2**22  # entries of a block of rows
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """The coefficients that minimise ``sum(weight * loss(y, Z @ coef)) + penalty(coef)``.
+
+    Rows of Z are those of X, less `shift`, and a 1 at the end. There are P columns and
+    m predictors.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n, P - 1)
+    y : ndarray of shape (n,)
+        As the loss takes it.
+    weight : ndarray of shape (n,)
+    loss : Loss
+    coef : ndarray of shape (P, m)
+        The last row holds the intercepts.
+    free : ndarray of bool of shape (P, m)
+        The coefficients that move when a row goes; others are 0 and stay so.
+    ridge : ndarray of shape (P, m)
+        Second derivatives of the penalty that is left when a row has gone.
+    pull : ndarray of shape (P, m) or None
+        Derivative of the penalty that a row brings with it, where the objective is a mean over rows
+        and a penalty: with one row less, the penalty of the sum is smaller too.
+    share : ndarray of shape (n,) or None
+        What of `pull` each row brings.
+    shift : ndarray of shape (P - 1,)
+        Taken from the columns of X, so that they are nearly orthogonal to the intercept.
+    columns : ndarray of int or None
+        The columns of the model's own X that X holds; None for all.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray
+    loss: Loss
+    coef: np.ndarray
+    free: np.ndarray
+    ridge: np.ndarray
+    pull: object
+    share: object
+    shift: np.ndarray
+    columns: object = None
+
+    def __len__(self):
+        return len(self.y)
+
+    @property
+    def exact(self):
+        """Whether the model without a row is known exactly: all is quadratic, nothing is at 0."""
+        even = self.share is None or np.ptp(self.share) == 0 or not np.any(self.pull)
+        return self.loss.quadratic and even and not self.has_edges
+
+    @property
+    def has_edges(self):
+        """Whether coefficients were left out that another set of rows might bring in."""
+        return self.columns is not None
+
+    def blocks(self, width=0):
+        """Return slices of rows, so that `width` entries for each are not too large together."""
+        size = int(np.clip(_CELLS // max(width + self.coef.shape[0], 1), 1, len(self)))
+        return list(gen_batches(len(self), size))
+
+    def rows(self, where):
+        """Return rows of Z."""
+        return self.augmented(self.X[where])
+
+    def of_model(self, X):
+        """Return rows of Z for other rows of the model's X."""
+        return self.augmented(X if self.columns is None else X[:, self.columns])
+
+    def augmented(self, X):
+        """Return X less the shift, with a 1 at the end of each row."""
+        ones = np.ones((X.shape[0], 1))
+        if sparse.issparse(X):
+            return sparse.hstack([X, ones], format="csr")
+        return np.hstack([X - self.shift, ones])
+
+    def slopes(self, where, Z):
+        """Return the derivatives of the weighted losses by their predictors, of shape (b, m)."""
+        return self.weight[where, None] * self.loss.gradient(self.y[where], Z @ self.coef)
+
+    def bends(self, where, Z):
+        """Return second derivatives of the weighted losses, of shape (b, m, m)."""
+        bends = self.loss.hessian(self.y[where], Z @ self.coef)
+        return self.weight[where, None, None] * bends
+
+
+def pulled_back(Z, slopes):
+    """Return sums over rows of derivatives by the coefficients, of shape (P, m)."""
+    return Z.T @ slopes
+
+
+def each_pulled_back(Z, slopes):
+    """Return the derivatives by the coefficients for each row, of shape (P, m, b)."""
+    Z = Z.toarray() if sparse.issparse(Z) else Z
+    return Z.T[:, None, :] * slopes.T[None, :, :]

@@ -1,0 +1,87 @@
+"""Losses of linear predictors, with their first and second derivatives.
+
+A row has one predictor or several, `eta` of shape (n, m). Derivatives are by the predictors; by the
+chain rule the design makes derivatives by the coefficients of them.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+
+class Loss(ABC):
+    """A loss of m predictors.
+
+    Attributes
+    ----------
+    n_outputs : int
+        The number m of predictors of a row.
+    unit : float
+        What the loss is multiplied by to be the one of :mod:`sklearn.metrics`.
+    quadratic : bool
+        Whether second derivatives are constant, so that a Newton step is exact.
+    """
+
+    n_outputs = 1
+    unit = 1.0
+    quadratic = False
+
+    @abstractmethod
+    def value(self, y, eta):
+        """Return the losses, of shape (n,)."""
+
+    @abstractmethod
+    def gradient(self, y, eta):
+        """Return first derivatives, of shape (n, m)."""
+
+    @abstractmethod
+    def hessian(self, y, eta):
+        """Return second derivatives, of shape (n, m, m)."""
+
+    @abstractmethod
+    def predict(self, eta):
+        """Return what the estimator says of these predictors."""
+
+
+class PointLoss(Loss):
+    """A loss of one predictor; subclasses tell it and its derivatives for arrays of shape (n,)."""
+
+    @abstractmethod
+    def at(self, y, eta):
+        """Return the losses."""
+
+    @abstractmethod
+    def slope(self, y, eta):
+        """Return first derivatives."""
+
+    @abstractmethod
+    def bend(self, y, eta):
+        """Return second derivatives."""
+
+    def value(self, y, eta):
+        return self.at(y, eta[:, 0])
+
+    def gradient(self, y, eta):
+        return self.slope(y, eta[:, 0])[:, None]
+
+    def hessian(self, y, eta):
+        return self.bend(y, eta[:, 0])[:, None, None]
+
+    def predict(self, eta):
+        return eta[:, 0]
+
+
+class SquaredError(PointLoss):
+    """Half the squared error."""
+
+    unit = 2.0
+    quadratic = True
+
+    def at(self, y, eta):
+        return (y - eta) ** 2 / 2
+
+    def slope(self, y, eta):
+        return eta - y
+
+    def bend(self, y, eta):
+        return np.ones_like(eta)

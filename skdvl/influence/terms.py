@@ -1,0 +1,72 @@
+"""The terms of an objective as an estimator's parameters and coefficients tell them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from .linear_fit import LinearFit
+from .losses import Loss
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a reader finds in a fitted estimator.
+
+    Attributes
+    ----------
+    loss : Loss
+    y : ndarray of shape (n,)
+        As the loss takes it.
+    coef : ndarray of shape (p, m)
+    intercept : ndarray of shape (m,)
+    free : ndarray of bool of shape (p, m) or None
+        Which of `coef` move; None for all. If one does not, this is a model on its active set.
+    has_intercept : ndarray of bool of shape (m,)
+    l2, l1 : float
+        Of ``l2 / 2 * ||coef||^2 + l1 * |coef|``.
+    l2_intercept : float
+        The same of the intercepts.
+    share : ndarray of shape (n,) or None
+        If the penalty is that of a mean: how many times it enters the sum with each row.
+    """
+
+    loss: Loss
+    y: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+    has_intercept: np.ndarray
+    free: object = None
+    l2: float = 0.0
+    l1: float = 0.0
+    l2_intercept: float = 0.0
+    share: object = None
+
+
+def assemble(terms, X, weight):
+    """Return the `LinearFit` of some terms on the rows X, which are numbers."""
+    free, columns, coef = terms.free, None, terms.coef
+    if free is None:
+        free = np.ones(coef.shape, dtype=bool)
+    elif not free.all():
+        columns = np.flatnonzero(free.any(axis=1))
+        X, free, coef = X[:, columns], free[columns], coef[columns]
+    shift, intercept = np.zeros(X.shape[1]), terms.intercept
+    if terms.has_intercept[0] and not terms.l2_intercept and not sparse.issparse(X):
+        shift = np.average(X, axis=0, weights=weight)
+        intercept = intercept + shift @ coef
+    times, per_row = _times(terms.share)
+    ridge = np.full(coef.shape, terms.l2 * times)
+    edge = np.full((1, coef.shape[1]), terms.l2_intercept * times)
+    pull = per_row * (terms.l2 * coef + terms.l1 * np.sign(coef))
+    pull = np.vstack([pull, per_row * terms.l2_intercept * terms.intercept])
+    return LinearFit(
+        X, terms.y, weight, terms.loss, np.vstack([coef, intercept]),
+        np.vstack([free, terms.has_intercept]), np.vstack([ridge, edge]),
+        pull if per_row else None, terms.share, shift, columns,
+    )  # fmt: skip
+
+
+def _times(share):
+    """Return how often the penalty counts when a row has gone, and whether rows bring it."""
+    return (1.0, 0) if share is None else (share.sum() - share.mean(), 1)

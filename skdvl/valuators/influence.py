@@ -1,0 +1,275 @@
+"""Influence: what the removal of each row does to a linear model, from a single fit."""
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from ..callbacks import as_one_task
+from ..influence import check_exact, check_supported, last_step
+from .base import BaseValuator
+from .influence_study import study
+from .inputs import (
+    check_classes,
+    check_groups,
+    check_rows,
+    check_validation,
+    make_splits,
+    make_splitter,
+    row_index,
+    takes_groups,
+)
+from .out_of_bag import thaw
+from .problem import pin_seeds
+from .routing import fit_params, fit_router
+from .scores import warn_of_unvalued
+
+
+class InfluenceValuator(BaseValuator):
+    """Value rows by what a linear model would lose without them, from a single fit.
+
+    How the coefficients of a fitted model move when a row goes follows from the first and second
+    derivatives of what it minimises. So the loss on validation rows without each row costs one fit
+    and a pass over the rows, where refits would cost a fit each. For least squares it is exact.
+
+    Without a validation set, `cv` values each row on the held-out rows of the folds that train on
+    it, with one fit for each fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        `LinearRegression` or `Ridge`, of one target; or a pipeline that ends in one: what is
+        valued then are its transformed rows, while the transformers stay as they are. It is cloned
+        and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
+    kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
+        What is told of a row:
+
+        - "influence": how much the mean loss on the validation rows rises without the row, by its
+          slope at the predictions of the model of all rows;
+        - "alo": the same by the loss itself, at the predictions of the model without the row:
+          approximate leave-one-out;
+        - "loo": that, and only where these predictions are exact, as for least squares;
+        - "self_influence": how much the loss of the row itself rises without it, by its slope,
+          and with a minus. The model fits rows of low value only since it has seen them. No
+          validation rows are needed.
+    newton : bool, default=True
+        Take for the Hessian that of the model without the row, a full step of Newton's method,
+        which divides by one less the leverage of the row. Without, the step is that of classical
+        influence functions, which takes rows of high leverage for less than they are. All kinds
+        but "influence" need it.
+    cv : int, splitter or iterable, default=5
+        Folds that value rows if there is no validation set.
+    prefit : bool, default=False
+        Take `estimator` as it is, fitted already on the very rows that `fit` is given, with the
+        same `sample_weight`. It takes a validation set, or ``kind="self_influence"``. A clone is
+        not fitted any more: in a search, or in a pruner, use `FrozenEstimator`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds every random state of the estimator, and of `cv`, that is not an integer.
+    memory : str, joblib.Memory or None, default=None
+        Where to keep results, so that the same data are valued once.
+
+    Attributes
+    ----------
+    values_ : ndarray of shape (n_samples,)
+        In units of the loss: mean squared error for least squares. Positive where a row helps: the
+        loss rises without it. With `groups`, the mean over the rows of the group. NaN for rows that
+        decide a coefficient alone, and for those that no fold trains on.
+    stderr_ : ndarray of shape (n_samples,)
+        Standard errors over the validation rows, taken as a sample; 0 for "self_influence".
+    counts_ : ndarray of int of shape (n_samples,)
+        Number of validation rows behind each value.
+    n_unvalued_ : int
+        Number of rows without a value.
+    self_influence_ : ndarray of shape (n_samples,)
+        Of the model of all rows: the rise of the loss of each row itself, at least 0. Only with
+        `newton`.
+    loo_predictions_ : ndarray of shape (n_samples,)
+        What the model says of each row if it is fitted without it. Only with `newton`.
+    groups_, group_values_, group_stderr_ : ndarray of shape (n_groups,)
+        Only if `groups` were passed: the sum over the rows of each group.
+    estimator_ : estimator
+        Fitted on all rows.
+    task_ : {"classification", "regression"}
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only if X has column names.
+
+    References
+    ----------
+    Koh & Liang (2017), "Understanding black-box predictions via influence functions",
+    arXiv:1703.04730. Rad & Maleki (2020), "A scalable estimate of the out-of-sample prediction
+    error via approximate leave-one-out cross-validation", arXiv:1801.10243.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from skdvl import InfluenceValuator
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> y[7] += 500
+    >>> valuator = InfluenceValuator(Ridge(), kind="loo").fit(X, y)
+    >>> int(valuator.values_.argmin())
+    7
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit"])],
+        "kind": [StrOptions({"influence", "self_influence", "alo", "loo"})],
+        "newton": ["boolean"],
+        "cv": ["cv_object"],
+        "prefit": ["boolean"],
+        "random_state": ["random_state"],
+        "memory": [None, str, HasMethods(["cache"])],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        kind="influence",
+        newton=True,
+        cv=5,
+        prefit=False,
+        random_state=None,
+        memory=None,
+    ):
+        self.estimator = estimator
+        self.kind = kind
+        self.newton = newton
+        self.cv = cv
+        self.prefit = prefit
+        self.random_state = random_state
+        self.memory = memory
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        for name in ("sparse", "allow_nan", "string"):
+            setattr(tags.input_tags, name, getattr(inner.input_tags, name))
+        tags.target_tags.positive_only = inner.target_tags.positive_only
+        return tags
+
+    def get_metadata_routing(self):
+        """Say who gets which metadata; see scikit-learn's user guide on metadata routing.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return fit_router(self, self.estimator)
+
+    @as_one_task
+    def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
+        """Value the rows of X.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+            Whatever the estimator takes. What the model sees of it is kept, for what is
+            asked later.
+        y : array-like of shape (n_samples,)
+        X_val, y_val : array-like or None, default=None
+            Validation rows: both, or neither to use `cv`.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Groups of rows with the same label, such as data vendors: their values are added up.
+            A `cv` that splits by groups gets them too.
+        **params : dict
+            Passed to the estimator's `fit`: `sample_weight`, or ``<step>__sample_weight`` for the
+            last step of a pipeline. One that is fitted already is taken to have been given it.
+
+        Returns
+        -------
+        self : InfluenceValuator
+
+        Raises
+        ------
+        ValueError
+            If the inputs do not fit each other or the parameters, or what the estimator minimises
+            is not known; before anything is trained.
+        NotFittedError
+            If the estimator is said to be fitted, and is not.
+        """
+        self._validate_params()
+        index = row_index(X)
+        X, y = check_rows(self, X, y)
+        model, is_fitted = self._model(y)
+        classifier = is_classifier(model)
+        if classifier:
+            check_classes(y)
+        X_val, y_val = check_validation(self, X_val, y_val, y, classifier)
+        names, player_of_row = check_groups(groups, len(y))
+        splits = self._splits(X, y, groups, X_val, is_fitted, classifier)
+        params = fit_params(self, model, params)
+        cached = check_memory(self.memory).cache(study)
+        told = cached(
+            model, is_fitted, X, y, params, X_val, y_val, splits, self.kind, self.newton,
+            player_of_row,
+        )  # fmt: skip
+        self._publish(*told, names, player_of_row)
+        self.task_ = "classification" if classifier else "regression"
+        self._row_index = index
+        warn_of_unvalued(
+            self, "each decides a coefficient alone, or no fold trains on it. A penalty helps"
+        )
+        return self
+
+    def _model(self, y):
+        """Return the estimator, seeded but not fitted, or as it is; refuse what will not do."""
+        name = type(self).__name__
+        if y.ndim != 1:
+            raise ValueError(
+                f"y has shape {y.shape}; {name} takes one label or target for each row. For "
+                "several outputs use ShapleyValuator with an estimator that takes them."
+            )
+        model, is_fitted = thaw(self.estimator, self.prefit)
+        check_supported(name, model)
+        if self.kind == "loo":
+            check_exact(name, model)
+        if self.kind != "influence" and not self.newton:
+            raise ValueError(f"kind={self.kind!r} needs the model without the row: newton=True.")
+        if not is_fitted:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            return pin_seeds(clone(model), seed), False
+        try:
+            check_is_fitted(last_step(model), "coef_")
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"{name} was told that its {type(model).__name__} is fitted, and it is not. Fit "
+                "it on these rows, or set prefit=False. A clone is not fitted any more: in a "
+                "search or a pruner, wrap it in sklearn.frozen.FrozenEstimator."
+            ) from error
+        return model, True
+
+    def _splits(self, X, y, groups, X_val, is_fitted, classifier):
+        """Return the folds that rows are valued on, None where none are needed."""
+        if X_val is not None or self.kind == "self_influence":
+            return None
+        if is_fitted:
+            raise ValueError(
+                f"kind={self.kind!r} with an estimator that is fitted already needs rows that it "
+                "has not seen: pass X_val and y_val, let the valuator fit it on folds "
+                "(prefit=False), or use kind='self_influence'."
+            )
+        own = {} if groups is None or not takes_groups(self.cv) else {"groups": groups}
+        return make_splits(make_splitter(self, y, classifier), X, y, **own)
+
+    def _publish(self, model, effects, values, stderr, counts, names, player_of_row):
+        """Set the fitted attributes."""
+        for name in ("groups_", "group_values_", "group_stderr_", "_row_groups"):
+            vars(self).pop(name, None)
+        size = np.bincount(player_of_row)
+        if names is not None:
+            self.groups_, self._row_groups = names, names[player_of_row]
+            self.group_values_, self.group_stderr_ = values, stderr
+        self.values_ = (values / size)[player_of_row]
+        self.stderr_ = (stderr / size)[player_of_row]
+        self.counts_ = counts[player_of_row]
+        self.n_unvalued_ = int(np.isnan(self.values_).sum())
+        for name in ("self_influence_", "loo_predictions_"):
+            vars(self).pop(name, None)
+        if effects.newton:
+            self.self_influence_ = effects.self_influence
+            self.loo_predictions_ = effects.fit.loss.predict(effects.eta_without)
+        self.estimator_, self._effects = model, effects

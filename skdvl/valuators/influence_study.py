@@ -1,0 +1,93 @@
+"""Fits, and what they tell of their rows, for `InfluenceValuator`."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
+
+from ..influence import Effects, Target, as_design, as_target, direct, last_step, read
+
+
+def weight_of(estimator, X, params):
+    """Return the sample weights among the parameters of a fit, or None."""
+    names = ["sample_weight"]
+    if hasattr(estimator, "steps"):
+        names.append(f"{estimator.steps[-1][0]}__sample_weight")
+    given = [params[name] for name in names if params.get(name) is not None]
+    return _check_sample_weight(given[0], X) if given else None
+
+
+def effects_of(estimator, X, y, params, newton):
+    """Return the `Effects` of the rows that an estimator was fitted on."""
+    fit = read(estimator, X, y, weight_of(estimator, X, params))
+    return Effects(fit, direct(fit), newton)
+
+
+def target_of(estimator, effects, X, y):
+    """Return rows whose loss matters, as `Effects` takes them; without labels not fitted on."""
+    model = last_step(estimator)
+    if hasattr(model, "classes_"):
+        known = np.flatnonzero(np.isin(y, model.classes_))
+        if len(known) < len(y):
+            X, _ = _safe_split(estimator, X, None, known)
+            y = y[known]
+    return Target.of(effects.fit, as_design(estimator, X), as_target(model, y))
+
+
+def study(
+    estimator, is_fitted, X, y, params, X_val, y_val, splits, kind, newton, player_of_row
+):  # fmt: skip
+    """Fit the estimator, unless it is fitted, and value rows, or groups of them.
+
+    Returns
+    -------
+    estimator : estimator
+        Fitted on all rows.
+    effects : Effects
+        Of its rows.
+    values, stderr : ndarray of shape (n_players,)
+    counts : ndarray of int of shape (n_players,)
+    """
+    n_players, first = player_of_row.max() + 1, kind == "influence"
+    if not is_fitted:
+        estimator.fit(X, y, **params)
+    effects = effects_of(estimator, X, y, params, newton)
+    if kind == "self_influence":
+        own = np.bincount(player_of_row, weights=effects.self_influence, minlength=n_players)
+        counts = np.bincount(player_of_row, minlength=n_players)
+        return estimator, effects, -own, np.zeros(n_players), counts
+    if splits is None:
+        target = target_of(estimator, effects, X_val, y_val)
+        told = effects.mean_on_losses(target, first, player_of_row)
+        return estimator, effects, *told, np.full(n_players, target.Z.shape[0])
+    folds = _of_folds(estimator, X, y, params, splits, first, newton, player_of_row)
+    return estimator, effects, *_over_folds(folds, n_players)
+
+
+def _of_folds(estimator, X, y, params, splits, first, newton, player_of_row):
+    """Yield players of each fold, their values and errors, and the number of held-out rows."""
+    for train, test in splits:
+        model = clone(estimator)
+        X_train, y_train = _safe_split(model, X, y, train)
+        X_test, y_test = _safe_split(model, X, y, test, train)
+        own = _check_method_params(X, params, train)
+        effects = effects_of(model.fit(X_train, y_train, **own), X_train, y_train, own, newton)
+        target = target_of(model, effects, X_test, y_test)
+        if target.Z.shape[0]:
+            players, places = np.unique(player_of_row[train], return_inverse=True)
+            told = effects.mean_on_losses(target, first, places)
+            yield players, *told, target.Z.shape[0]
+
+
+def _over_folds(folds, n_players):
+    """Return the means over the folds that a player is trained on in; NaN if there is none."""
+    total, variance = np.zeros(n_players), np.zeros(n_players)
+    counts, n_folds = np.zeros(n_players, dtype=np.int64), np.zeros(n_players)
+    for players, mean, stderr, n_held_out in folds:
+        total[players] += mean
+        variance[players] += stderr**2
+        counts[players] += n_held_out
+        n_folds[players] += 1
+    with np.errstate(invalid="ignore"):
+        stderr = np.where(n_folds > 0, np.sqrt(variance) / np.maximum(n_folds, 1), np.inf)
+        return total / n_folds, stderr, counts
