@@ -50,6 +50,8 @@ ESTIMATORS = [
     skdvl.DataOOBValuator(RandomForestRegressor(20), random_state=0),
     skdvl.TwoDOOBValuator(BaggingClassifier(n_estimators=20, max_features=0.5), random_state=0),
     skdvl.InfluenceValuator(Ridge(), kind="loo", cv=2),
+    skdvl.InfluenceValuator(LogisticRegression(), cv=2),
+    skdvl.InfluenceValuator(LogisticRegression(), kind="alo", cv=2),
     skdvl.InfluenceValuator(LinearRegression(), kind="self_influence"),
     skdvl.ConfidentLearningValuator(),
     skdvl.ConfidentLearningValuator(GaussianNB(), cv=2),

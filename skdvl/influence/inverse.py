@@ -74,8 +74,12 @@ def direct(fit):
     return Inverse(whole.reshape(-1, *fit.free.shape))
 
 
-def hessian(fit):
-    """Return the Hessian of all coefficients, of shape (P m, P m)."""
+def hessian(fit, levelled=True):
+    """Return the Hessian of all coefficients, of shape (P m, P m).
+
+    Where all classes may rise together at no cost it is given some curvature there, unless
+    `levelled` is False: no gradient points that way, so that any will do.
+    """
     P, m = fit.coef.shape
     total = np.zeros((P, m, P, m))
     for where in fit.blocks(fit.coef.size):
@@ -87,6 +91,9 @@ def hessian(fit):
     for a in range(m):
         for b in range(a):
             total[:, a, :, b] = total[:, b, :, a]
+    if fit.loss.levelled and levelled:
+        for j in np.flatnonzero(fit.free.all(axis=1) & (fit.ridge == 0).all(axis=1)):
+            total[j, :, j, :] += np.trace(total[j, :, j, :]) / m**2
     total = total.reshape(P * m, P * m)
     total[np.diag_indices(P * m)] += fit.ridge.ravel()
     return total

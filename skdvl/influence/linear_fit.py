@@ -31,11 +31,11 @@ class LinearFit:
         The coefficients that move when a row goes; others are 0 and stay so.
     ridge : ndarray of shape (P, m)
         Second derivatives of the penalty that is left when a row has gone.
-    pull : ndarray of shape (P, m) or None
-        Derivative of the penalty that a row brings with it, where the objective is a mean over rows
-        and a penalty: with one row less, the penalty of the sum is smaller too.
+    slope : ndarray of shape (P, m)
+        First derivatives of the penalty.
     share : ndarray of shape (n,) or None
-        What of `pull` each row brings.
+        Where the objective is a mean over rows and a penalty, the rows' shares of the penalty of
+        the sum: it is smaller with one row less.
     shift : ndarray of shape (P - 1,)
         Taken from the columns of X, so that they are nearly orthogonal to the intercept.
     columns : ndarray of int or None
@@ -49,7 +49,7 @@ class LinearFit:
     coef: np.ndarray
     free: np.ndarray
     ridge: np.ndarray
-    pull: object
+    slope: np.ndarray
     share: object
     shift: np.ndarray
     columns: object = None
@@ -58,15 +58,17 @@ class LinearFit:
         return len(self.y)
 
     @property
-    def exact(self):
-        """Whether the model without a row is known exactly: all is quadratic, nothing is at 0."""
-        even = self.share is None or np.ptp(self.share) == 0 or not np.any(self.pull)
-        return self.loss.quadratic and even and not self.has_edges
+    def pull(self):
+        """Derivatives of what a row of share 1 brings of the penalty; None if rows bring none."""
+        return None if self.share is None else self.slope / self.share.sum()
 
-    @property
-    def has_edges(self):
-        """Whether coefficients were left out that another set of rows might bring in."""
-        return self.columns is not None
+    def gradient(self):
+        """Return derivatives of the objective, of shape (P, m): 0 where it is at its optimum."""
+        total = self.slope.copy()
+        for where in self.blocks(self.coef.size):
+            Z = self.rows(where)
+            total += Z.T @ self.slopes(where, Z)
+        return np.where(self.free, total, 0.0)
 
     def blocks(self, width=0):
         """Return slices of rows, so that `width` entries for each are not too large together."""
@@ -98,12 +100,11 @@ class LinearFit:
         return self.weight[where, None, None] * bends
 
 
-def pulled_back(Z, slopes):
-    """Return sums over rows of derivatives by the coefficients, of shape (P, m)."""
-    return Z.T @ slopes
+def dense(Z):
+    """Return rows as an array."""
+    return Z.toarray() if sparse.issparse(Z) else Z
 
 
 def each_pulled_back(Z, slopes):
     """Return the derivatives by the coefficients for each row, of shape (P, m, b)."""
-    Z = Z.toarray() if sparse.issparse(Z) else Z
-    return Z.T[:, None, :] * slopes.T[None, :, :]
+    return dense(Z).T[:, None, :] * slopes.T[None, :, :]

@@ -2,16 +2,17 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
-from . import regressors
+from . import classifiers, regressors
 from .terms import assemble
 
 # Estimator: (how to read it, what to say of parameters that cannot be read, or None).
 READERS = {
     LinearRegression: (regressors.least_squares, None),
+    LogisticRegression: (classifiers.logistic, classifiers.check_logistic),
     Ridge: (regressors.least_squares, None),
 }
 _EXACT = (LinearRegression, Ridge)

@@ -29,6 +29,8 @@ class Terms:
         The same of the intercepts.
     share : ndarray of shape (n,) or None
         If the penalty is that of a mean: how many times it enters the sum with each row.
+    class_weight : ndarray of shape (n_classes,) or None
+        What the weight of a row is multiplied by.
     """
 
     loss: Loss
@@ -41,11 +43,14 @@ class Terms:
     l1: float = 0.0
     l2_intercept: float = 0.0
     share: object = None
+    class_weight: object = None
 
 
 def assemble(terms, X, weight):
     """Return the `LinearFit` of some terms on the rows X, which are numbers."""
     free, columns, coef = terms.free, None, terms.coef
+    if terms.class_weight is not None:
+        weight = weight * terms.class_weight[terms.y]
     if free is None:
         free = np.ones(coef.shape, dtype=bool)
     elif not free.all():
@@ -55,18 +60,18 @@ def assemble(terms, X, weight):
     if terms.has_intercept[0] and not terms.l2_intercept and not sparse.issparse(X):
         shift = np.average(X, axis=0, weights=weight)
         intercept = intercept + shift @ coef
-    times, per_row = _times(terms.share)
-    ridge = np.full(coef.shape, terms.l2 * times)
-    edge = np.full((1, coef.shape[1]), terms.l2_intercept * times)
-    pull = per_row * (terms.l2 * coef + terms.l1 * np.sign(coef))
-    pull = np.vstack([pull, per_row * terms.l2_intercept * terms.intercept])
+    times, left = (1.0, 1.0) if terms.share is None else _times(terms.share)
+    ridge = np.full(coef.shape, terms.l2 * left)
+    edge = np.full((1, coef.shape[1]), terms.l2_intercept * left)
+    slope = terms.l2 * coef + terms.l1 * np.sign(coef)
+    slope = times * np.vstack([slope, terms.l2_intercept * terms.intercept])
     return LinearFit(
         X, terms.y, weight, terms.loss, np.vstack([coef, intercept]),
         np.vstack([free, terms.has_intercept]), np.vstack([ridge, edge]),
-        pull if per_row else None, terms.share, shift, columns,
+        slope, terms.share, shift, columns,
     )  # fmt: skip
 
 
 def _times(share):
-    """Return how often the penalty counts when a row has gone, and whether rows bring it."""
-    return (1.0, 0) if share is None else (share.sum() - share.mean(), 1)
+    """Return how often the penalty of a mean counts, for all rows and when one has gone."""
+    return share.sum(), share.sum() - share.mean()

@@ -40,16 +40,17 @@ class InfluenceValuator(BaseValuator):
     Parameters
     ----------
     estimator : estimator
-        `LinearRegression` or `Ridge`, of one target; or a pipeline that ends in one: what is
-        valued then are its transformed rows, while the transformers stay as they are. It is cloned
-        and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
+        `LinearRegression` or `Ridge`, of one target, or `LogisticRegression`; or a pipeline that
+        ends in one: what is valued then are its transformed rows, while the transformers
+        stay as they are. It is cloned and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
         What is told of a row:
 
         - "influence": how much the mean loss on the validation rows rises without the row, by its
           slope at the predictions of the model of all rows;
         - "alo": the same by the loss itself, at the predictions of the model without the row:
-          approximate leave-one-out;
+          approximate leave-one-out. Refits of logistic regressions correlate with it by more than
+          0.999 where there are some dozens of rows for each coefficient;
         - "loo": that, and only where these predictions are exact, as for least squares;
         - "self_influence": how much the loss of the row itself rises without it, by its slope,
           and with a minus. The model fits rows of low value only since it has seen them. No
@@ -73,7 +74,8 @@ class InfluenceValuator(BaseValuator):
     Attributes
     ----------
     values_ : ndarray of shape (n_samples,)
-        In units of the loss: mean squared error for least squares. Positive where a row helps: the
+        In units of the loss: mean squared error for least squares, log loss for logistic
+        regression. Positive where a row helps: the
         loss rises without it. With `groups`, the mean over the rows of the group. NaN for rows that
         decide a coefficient alone, and for those that no fold trains on.
     stderr_ : ndarray of shape (n_samples,)
@@ -85,8 +87,9 @@ class InfluenceValuator(BaseValuator):
     self_influence_ : ndarray of shape (n_samples,)
         Of the model of all rows: the rise of the loss of each row itself, at least 0. Only with
         `newton`.
-    loo_predictions_ : ndarray of shape (n_samples,)
-        What the model says of each row if it is fitted without it. Only with `newton`.
+    loo_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        What the model says of each row if it is fitted without it: targets, or probabilities. Only
+        with `newton`.
     groups_, group_values_, group_stderr_ : ndarray of shape (n_groups,)
         Only if `groups` were passed: the sum over the rows of each group.
     estimator_ : estimator

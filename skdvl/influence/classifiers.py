@@ -1,0 +1,58 @@
+"""What scikit-learn's linear classifiers minimise."""
+
+import inspect
+
+import numpy as np
+from sklearn.utils import compute_class_weight
+
+from .losses import Logistic, OneVsRest, Softmax
+from .terms import Terms
+
+
+def _class_weights(estimator, y, weight):
+    """Return the weights of the classes, as the estimator's fit took them."""
+    classes = np.arange(len(estimator.classes_))
+    weights = estimator.class_weight
+    if isinstance(weights, dict):
+        labels = estimator.classes_.tolist()
+        return np.array([float(weights.get(label, 1.0)) for label in labels])
+    weighs_rows = "sample_weight" in inspect.signature(compute_class_weight).parameters
+    options = {"sample_weight": weight} if weighs_rows else {}
+    return compute_class_weight(weights, classes=classes, y=y, **options)
+
+
+def _penalty(estimator):
+    """Return the weights of the squares and of the lengths of a logistic regression."""
+    kind, strength, ratio = estimator.penalty, 1 / estimator.C, estimator.l1_ratio or 0.0
+    if kind is None:
+        return 0.0, 0.0
+    ratio = {"l2": 0.0, "l1": 1.0}.get(kind, ratio)
+    return strength * (1 - ratio), strength * ratio
+
+
+def check_logistic(name, estimator):
+    """Refuse ways to tell several classes that are going away."""
+    if getattr(estimator, "multi_class", "auto") not in ("auto", "deprecated"):
+        raise ValueError(
+            f"{name} takes LogisticRegression as it tells classes by default; got "
+            f"multi_class={estimator.multi_class!r}. Leave it out."
+        )
+
+
+def logistic(estimator, y, weight):
+    """Read LogisticRegression; with an L1 penalty on the coefficients that are not at 0."""
+    coef, k = estimator.coef_.T, len(estimator.classes_)
+    l2, l1 = _penalty(estimator)
+    emphasis = _class_weights(estimator, y, weight)
+    if k == 2:
+        loss = Logistic()
+    else:
+        loss = Softmax(k) if estimator.solver != "liblinear" else OneVsRest(Logistic(), emphasis)
+    is_pulled = estimator.solver == "liblinear" and estimator.fit_intercept
+    return Terms(
+        loss, y, coef, np.broadcast_to(estimator.intercept_, coef.shape[1]).astype(np.float64),
+        np.full(coef.shape[1], bool(estimator.fit_intercept)),
+        free=coef != 0 if l1 else None, l2=l2, l1=l1,
+        l2_intercept=l2 / estimator.intercept_scaling**2 if is_pulled else 0.0,
+        class_weight=None if isinstance(loss, OneVsRest) else emphasis,
+    )  # fmt: skip

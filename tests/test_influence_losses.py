@@ -1,0 +1,134 @@
+"""Losses of linear predictors: derivatives by finite differences, and optima of scikit-learn."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import log_loss, mean_squared_error
+
+from skdvl.influence import losses, read
+from skdvl.influence.inverse import direct, hessian
+
+LABELS = [
+    losses.Logistic(),
+    losses.Softmax(3),
+    losses.OneVsRest(losses.Logistic(), np.arange(1, 4)),
+]
+LOSSES = [losses.SquaredError(), *LABELS]
+
+
+def name(part):
+    return type(part).__name__
+
+
+def rows_for(loss, n=30, seed=0):
+    rng = np.random.default_rng(seed)
+    eta = rng.standard_normal((n, loss.n_outputs)) * 1.5
+    if loss in LABELS:
+        return rng.integers(max(loss.n_outputs, 2), size=n), eta
+    return rng.standard_normal(n), eta
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_derivatives_are_finite_differences(loss):
+    y, eta = rows_for(loss)
+    step = 1e-5
+    for a in range(loss.n_outputs):
+        aside = step * np.eye(loss.n_outputs)[a]
+        slope = (loss.value(y, eta + aside) - loss.value(y, eta - aside)) / (2 * step)
+        np.testing.assert_allclose(loss.gradient(y, eta)[:, a], slope, atol=1e-8)
+        bend = (loss.gradient(y, eta + aside) - loss.gradient(y, eta - aside)) / (2 * step)
+        np.testing.assert_allclose(loss.hessian(y, eta)[:, a], bend, atol=1e-8)
+
+
+def test_units_are_those_of_the_metrics():
+    for loss, metric in ((LOSSES[0], mean_squared_error), (LABELS[0], log_loss)):
+        y, eta = rows_for(loss)
+        expected = metric(y, loss.predict(eta))
+        np.testing.assert_allclose(loss.unit * loss.value(y, eta).mean(), expected)
+
+
+TIGHT = {"tol": 1e-10, "max_iter": 20_000}
+FITTED = [
+    LinearRegression(),
+    Ridge(3.0),
+    Ridge(3.0, fit_intercept=False),
+    LogisticRegression(**TIGHT),
+    LogisticRegression(C=0.1, class_weight={0: 3.0}, fit_intercept=False, **TIGHT),
+    LogisticRegression(class_weight="balanced", solver="newton-cholesky", **TIGHT),
+    LogisticRegression(solver="liblinear", intercept_scaling=2.5, **TIGHT),
+    LogisticRegression(C=np.inf, **TIGHT),
+]
+
+
+def task(model, n_classes=2):
+    X, y = make_classification(
+        150,
+        6,
+        n_informative=4,
+        n_redundant=0,
+        n_classes=n_classes,
+        weights=[0.6, 0.3][: n_classes - 1],
+        flip_y=0.2,
+        random_state=1,
+    )
+    if not hasattr(model, "classes_") and not hasattr(model, "predict_proba"):
+        y = X @ np.arange(6) + np.random.default_rng(0).standard_normal(150)
+    return X + 1.5, y, np.random.default_rng(2).uniform(0.2, 3, 150)
+
+
+def check_optimum(model, X, y, weight, tolerance=1e-4):
+    """Check that derivatives of what we say that it minimises are 0, beside those of a row."""
+    fit = read(model.fit(X, y, sample_weight=weight), X, y, weight)
+    everything = slice(None)
+    single = (
+        np.abs(fit.rows(everything).T).max()
+        * np.abs(fit.slopes(slice(None), fit.rows(everything))).max()
+    )
+    assert np.abs(fit.gradient()).max() < tolerance * single
+    np.testing.assert_allclose(
+        fit.loss.predict(fit.rows(everything) @ fit.coef),
+        model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X),
+        atol=1e-10,
+    )
+    return fit
+
+
+@pytest.mark.filterwarnings("ignore")  # of parameters that scikit-learn gives up
+@pytest.mark.parametrize("model", FITTED, ids=repr)
+def test_scikit_learn_is_at_the_optimum(model):
+    X, y, weight = task(model)
+    fit = check_optimum(model, X, y, weight)
+    again = read(
+        model.fit(sparse.csr_matrix(X), y, sample_weight=weight), sparse.csr_matrix(X), y, weight
+    )
+    np.testing.assert_allclose(again.X.toarray(), fit.X)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 2.0, 2: 0.5}])
+def test_several_classes_are_at_the_optimum(fit_intercept, class_weight):
+    model = LogisticRegression(fit_intercept=fit_intercept, class_weight=class_weight, **TIGHT)
+    check_optimum(model, *task(model, 3))
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), LogisticRegression(C=np.inf)], ids=repr)
+@pytest.mark.filterwarnings("ignore")
+def test_the_inverse_of_the_hessian(model):
+    X, y, _ = task(model, 3)
+    fit = read(model.fit(X, y), X, y)
+    matrix, inverse = hessian(fit), direct(fit)
+    told = np.linalg.inv(matrix)  # which has curvature where all classes rise alike
+    P, m = fit.coef.shape
+    np.testing.assert_allclose(
+        inverse.solve(np.eye(P * m).reshape(P, m, -1)).reshape(P * m, -1),
+        told,
+        rtol=1e-5,
+        atol=1e-7 * np.abs(told).max(),
+    )
+    Z = fit.rows(slice(7))
+    expected = np.einsum("ip,paqb,iq->iab", Z, told.reshape(P, m, P, m), Z)
+    np.testing.assert_allclose(
+        inverse.leverages(Z), expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max()
+    )
