@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -52,6 +53,7 @@ ESTIMATORS = [
     skdvl.InfluenceValuator(Ridge(), kind="loo", cv=2),
     skdvl.InfluenceValuator(LogisticRegression(), cv=2),
     skdvl.InfluenceValuator(LogisticRegression(), kind="alo", cv=2),
+    skdvl.InfluenceValuator(LinearSVC(dual=False), cv=2),
     skdvl.InfluenceValuator(LinearRegression(), kind="self_influence"),
     skdvl.ConfidentLearningValuator(),
     skdvl.ConfidentLearningValuator(GaussianNB(), cv=2),

@@ -5,7 +5,8 @@ import inspect
 import numpy as np
 from sklearn.utils import compute_class_weight
 
-from .losses import Logistic, OneVsRest, Softmax
+from .label_losses import Logistic, ModifiedHuber, OfSigns, OneVsRest, Softmax, SquaredHinge
+from .target_losses import Huber, SquaredError, SquaredInsensitive
 from .terms import Terms
 
 
@@ -56,3 +57,66 @@ def logistic(estimator, y, weight):
         l2_intercept=l2 / estimator.intercept_scaling**2 if is_pulled else 0.0,
         class_weight=None if isinstance(loss, OneVsRest) else emphasis,
     )  # fmt: skip
+
+
+def check_svc(name, estimator):
+    """Refuse losses of LinearSVC that have corners, or that are not of one class each."""
+    if estimator.loss != "squared_hinge" or estimator.multi_class != "ovr":
+        raise ValueError(
+            f"{name} takes LinearSVC with loss='squared_hinge' and multi_class='ovr', whose loss "
+            f"has second derivatives; got loss={estimator.loss!r} and "
+            f"multi_class={estimator.multi_class!r}."
+        )
+
+
+def svc(estimator, y, weight):
+    """Read LinearSVC; its intercept is the coefficient of one more column, and penalised."""
+    l2, l1 = (1 / estimator.C, 0.0) if estimator.penalty == "l2" else (0.0, 1 / estimator.C)
+    l2_intercept = l2 / estimator.intercept_scaling**2 if estimator.fit_intercept else 0.0
+    penalty = {"l2": l2, "l1": l1, "l2_intercept": l2_intercept}
+    return _one_vs_rest(estimator, SquaredHinge(), y, weight, **penalty)
+
+
+def _one_vs_rest(estimator, loss, y, weight, **penalty):
+    """Return the terms of binary models, of one if there are two classes."""
+    emphasis, coef = _class_weights(estimator, y, weight), estimator.coef_.T
+    if coef.shape[1] > 1:
+        loss, emphasis = OneVsRest(loss, emphasis), None
+    return Terms(
+        loss, y, coef, np.broadcast_to(estimator.intercept_, coef.shape[1]).astype(np.float64),
+        np.full(coef.shape[1], bool(estimator.fit_intercept)), class_weight=emphasis,
+        free=coef != 0 if penalty["l1"] else None, **penalty,
+    )  # fmt: skip
+
+
+_SGD = {
+    "log_loss": lambda epsilon: Logistic(),
+    "squared_hinge": lambda epsilon: SquaredHinge(),
+    "modified_huber": lambda epsilon: ModifiedHuber(),
+    "squared_error": lambda epsilon: OfSigns(SquaredError()),
+    "huber": lambda epsilon: OfSigns(Huber(epsilon)),
+    "squared_epsilon_insensitive": lambda epsilon: OfSigns(SquaredInsensitive(epsilon)),
+}
+
+
+def check_sgd(name, estimator):
+    """Refuse losses of SGDClassifier that have corners."""
+    if estimator.loss not in _SGD:
+        raise ValueError(
+            f"{name} takes SGDClassifier where its loss has second derivatives: {list(_SGD)}; got "
+            f"loss={estimator.loss!r}."
+        )
+
+
+def sgd(estimator, y, weight):
+    """Read SGDClassifier as if it were at its optimum."""
+    loss = _SGD[estimator.loss](estimator.epsilon)
+    share = np.ones(len(y))
+    return _one_vs_rest(estimator, loss, y, weight, share=share, **sgd_penalty(estimator))
+
+
+def sgd_penalty(estimator):
+    """Return the penalty of a model that is fitted by stochastic gradients."""
+    ratio = {"l2": 0.0, "l1": 1.0}.get(estimator.penalty, estimator.l1_ratio)
+    strength = 0.0 if estimator.penalty is None else estimator.alpha
+    return {"l2": strength * (1 - ratio), "l1": strength * ratio}

@@ -33,9 +33,10 @@ class LinearFit:
         Second derivatives of the penalty that is left when a row has gone.
     slope : ndarray of shape (P, m)
         First derivatives of the penalty.
+    pull : ndarray of shape (P, m) or None
+        Those of what a row of share 1 brings of the penalty: where the objective is a mean over
+        rows and a penalty, the penalty of the sum is smaller with one row less.
     share : ndarray of shape (n,) or None
-        Where the objective is a mean over rows and a penalty, the rows' shares of the penalty of
-        the sum: it is smaller with one row less.
     shift : ndarray of shape (P - 1,)
         Taken from the columns of X, so that they are nearly orthogonal to the intercept.
     columns : ndarray of int or None
@@ -50,17 +51,13 @@ class LinearFit:
     free: np.ndarray
     ridge: np.ndarray
     slope: np.ndarray
+    pull: object
     share: object
     shift: np.ndarray
     columns: object = None
 
     def __len__(self):
         return len(self.y)
-
-    @property
-    def pull(self):
-        """Derivatives of what a row of share 1 brings of the penalty; None if rows bring none."""
-        return None if self.share is None else self.slope / self.share.sum()
 
     def gradient(self):
         """Return derivatives of the objective, of shape (P, m): 0 where it is at its optimum."""

@@ -2,8 +2,19 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    HuberRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+    TweedieRegressor,
+)
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 from sklearn.utils import check_array
 
 from . import classifiers, regressors
@@ -14,6 +25,13 @@ READERS = {
     LinearRegression: (regressors.least_squares, None),
     LogisticRegression: (classifiers.logistic, classifiers.check_logistic),
     Ridge: (regressors.least_squares, None),
+    PoissonRegressor: (regressors.glm, None),
+    GammaRegressor: (regressors.glm, None),
+    TweedieRegressor: (regressors.glm, None),
+    HuberRegressor: (regressors.huber, None),
+    LinearSVC: (classifiers.svc, classifiers.check_svc),
+    SGDClassifier: (classifiers.sgd, classifiers.check_sgd),
+    SGDRegressor: (regressors.sgd, regressors.check_sgd),
 }
 _EXACT = (LinearRegression, Ridge)
 

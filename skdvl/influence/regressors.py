@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .losses import SquaredError
+from .classifiers import sgd_penalty
+from .target_losses import Huber, ScaledHuber, SquaredError, SquaredInsensitive, Tweedie
 from .terms import Terms
 
 
@@ -19,3 +20,55 @@ def least_squares(estimator, y, weight):
     free = np.reshape(estimator.coef_, (-1, 1)) != 0 if estimator.positive else None
     l2 = float(np.ravel(getattr(estimator, "alpha", 0.0))[0])
     return _linear(estimator, SquaredError(), y, l2=l2, free=free)
+
+
+_POWERS = {"PoissonRegressor": 1, "GammaRegressor": 2}
+
+
+def glm(estimator, y, weight):
+    """Read PoissonRegressor, GammaRegressor and TweedieRegressor."""
+    power = _POWERS.get(type(estimator).__name__)
+    link = "log"
+    if power is None:
+        power, link = estimator.power, estimator.link
+        if link == "auto":
+            link = "identity" if power <= 0 else "log"
+    is_least_squares = power == 0 and link == "identity"
+    loss = SquaredError() if is_least_squares else Tweedie(power, link == "log")
+    return _linear(estimator, loss, y, l2=estimator.alpha, share=weight)
+
+
+def huber(estimator, y, weight):
+    """Read HuberRegressor: its second predictor is a scale, the same for all rows."""
+    coef = np.column_stack([estimator.coef_, np.zeros(len(estimator.coef_))])
+    free = np.zeros(coef.shape, dtype=bool)
+    free[:, 0] = True
+    return Terms(
+        ScaledHuber(estimator.epsilon), y, coef,
+        np.array([np.ravel(estimator.intercept_)[0], estimator.scale_]),
+        np.array([bool(estimator.fit_intercept), True]), free=free, l2=estimator.alpha,
+    )  # fmt: skip
+
+
+_SGD = {
+    "squared_error": lambda epsilon: SquaredError(),
+    "huber": Huber,
+    "squared_epsilon_insensitive": SquaredInsensitive,
+}
+
+
+def check_sgd(name, estimator):
+    """Refuse losses of SGDRegressor that have corners."""
+    if estimator.loss not in _SGD:
+        raise ValueError(
+            f"{name} takes SGDRegressor where its loss has second derivatives: {list(_SGD)}; got "
+            f"loss={estimator.loss!r}."
+        )
+
+
+def sgd(estimator, y, weight):
+    """Read SGDRegressor as if it were at its optimum."""
+    penalty = sgd_penalty(estimator)
+    free = np.reshape(estimator.coef_, (-1, 1)) != 0 if penalty["l1"] else None
+    loss = _SGD[estimator.loss](estimator.epsilon)
+    return _linear(estimator, loss, y, share=np.ones(len(y)), free=free, **penalty)

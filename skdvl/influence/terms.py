@@ -53,25 +53,23 @@ def assemble(terms, X, weight):
         weight = weight * terms.class_weight[terms.y]
     if free is None:
         free = np.ones(coef.shape, dtype=bool)
-    elif not free.all():
+    elif not free.any(axis=1).all():
         columns = np.flatnonzero(free.any(axis=1))
         X, free, coef = X[:, columns], free[columns], coef[columns]
     shift, intercept = np.zeros(X.shape[1]), terms.intercept
     if terms.has_intercept[0] and not terms.l2_intercept and not sparse.issparse(X):
         shift = np.average(X, axis=0, weights=weight)
         intercept = intercept + shift @ coef
-    times, left = (1.0, 1.0) if terms.share is None else _times(terms.share)
+    times, left = 1.0, 1.0
+    if terms.share is not None:
+        times, left = terms.share.sum(), terms.share.sum() - terms.share.mean()
     ridge = np.full(coef.shape, terms.l2 * left)
     edge = np.full((1, coef.shape[1]), terms.l2_intercept * left)
     slope = terms.l2 * coef + terms.l1 * np.sign(coef)
-    slope = times * np.vstack([slope, terms.l2_intercept * terms.intercept])
+    slope = np.vstack([slope, terms.l2_intercept * terms.intercept])
+    pull = None if terms.share is None else slope
     return LinearFit(
         X, terms.y, weight, terms.loss, np.vstack([coef, intercept]),
         np.vstack([free, terms.has_intercept]), np.vstack([ridge, edge]),
-        slope, terms.share, shift, columns,
+        times * slope, pull, terms.share, shift, columns,
     )  # fmt: skip
-
-
-def _times(share):
-    """Return how often the penalty of a mean counts, for all rows and when one has gone."""
-    return share.sum(), share.sum() - share.mean()

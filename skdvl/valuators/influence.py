@@ -40,9 +40,12 @@ class InfluenceValuator(BaseValuator):
     Parameters
     ----------
     estimator : estimator
-        `LinearRegression` or `Ridge`, of one target, or `LogisticRegression`; or a pipeline that
-        ends in one: what is valued then are its transformed rows, while the transformers
-        stay as they are. It is cloned and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
+        `LinearRegression`, `Ridge`, `LogisticRegression`, `PoissonRegressor`, `GammaRegressor`,
+        `TweedieRegressor`, `HuberRegressor`, `LinearSVC` with the squared hinge loss, or
+        `SGDClassifier` and `SGDRegressor` with a loss that has second derivatives, which are taken
+        as if they had found their optimum; or a pipeline that ends in one. What is valued then are
+        its transformed rows, while the transformers stay as they are. Weights of classes stay too.
+        It is cloned and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
         What is told of a row:
 
@@ -75,9 +78,10 @@ class InfluenceValuator(BaseValuator):
     ----------
     values_ : ndarray of shape (n_samples,)
         In units of the loss: mean squared error for least squares, log loss for logistic
-        regression. Positive where a row helps: the
-        loss rises without it. With `groups`, the mean over the rows of the group. NaN for rows that
-        decide a coefficient alone, and for those that no fold trains on.
+        regression, mean deviance for generalised linear models, and for others what they
+        minimise. Positive where a row helps: the loss rises without it. With `groups`, the mean
+        over the rows of the group. NaN for rows that decide a coefficient alone, and for those that
+        no fold trains on.
     stderr_ : ndarray of shape (n_samples,)
         Standard errors over the validation rows, taken as a sample; 0 for "self_influence".
     counts_ : ndarray of int of shape (n_samples,)
@@ -88,8 +92,8 @@ class InfluenceValuator(BaseValuator):
         Of the model of all rows: the rise of the loss of each row itself, at least 0. Only with
         `newton`.
     loo_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        What the model says of each row if it is fitted without it: targets, or probabilities. Only
-        with `newton`.
+        What the model says of each row if it is fitted without it: targets, probabilities, or
+        decisions where there are none. Only with `newton`.
     groups_, group_values_, group_stderr_ : ndarray of shape (n_groups,)
         Only if `groups` were passed: the sum over the rows of each group.
     estimator_ : estimator

@@ -1,0 +1,123 @@
+"""InfluenceValuator on other linear models: each beside its own refits."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import make_classification
+from sklearn.linear_model import (
+    GammaRegressor,
+    HuberRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+    TweedieRegressor,
+)
+from sklearn.svm import SVC, LinearSVC
+
+from skdvl import InfluenceValuator
+from skdvl.influence import read
+
+TIGHT = {"tol": 1e-9, "max_iter": 5000}
+MODELS = [
+    PoissonRegressor(alpha=0.2, solver="newton-cholesky", **TIGHT),
+    GammaRegressor(alpha=0.05, solver="newton-cholesky", **TIGHT),
+    TweedieRegressor(power=1.5, alpha=0.5, fit_intercept=False, solver="newton-cholesky", **TIGHT),
+    HuberRegressor(**TIGHT),
+    LinearSVC(C=0.1, dual=False, **TIGHT),
+]
+
+
+def data(model, n=150, n_val=100):
+    n_classes = 3 if is_classifier(model) else 2
+    X, y = make_classification(
+        n + n_val, 4, n_informative=4, n_redundant=0, n_classes=n_classes, flip_y=0.3,
+        n_clusters_per_class=1, random_state=5,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    if isinstance(model, HuberRegressor):
+        y = X @ [1, 2, 3, 4] + rng.standard_t(2, n + n_val)
+    elif not is_classifier(model):
+        y = np.exp(X @ [0.3, -0.2, 0.1, 0.2] + 0.3 * rng.standard_normal(n + n_val))
+    return X[:n], y[:n], X[n:], y[n:], rng.uniform(0.5, 1.5, n)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+def test_alo_is_nearly_leave_one_out(model):
+    X, y, X_val, y_val, weight = data(model)
+    valuator = InfluenceValuator(model, kind="alo")
+    valuator.fit(X, y, X_val=X_val, y_val=y_val, sample_weight=weight)
+    loss = valuator._effects.judge
+
+    def look(rows):
+        near = clone(model).fit(X[rows], y[rows], sample_weight=weight[rows])
+        fit = read(near, X[rows], y[rows], weight[rows])
+        value = loss.unit * loss.value(y_val, fit.of_model(X_val) @ fit.coef).mean()
+        return value, near
+
+    everything, values, own = np.arange(len(y)), [], []
+    base, _ = look(everything)
+    for i in everything:
+        value, near = look(np.delete(everything, i))
+        values.append(value - base)
+        told = near.decision_function if is_classifier(model) else near.predict
+        own.append(told(X[[i]])[0])
+    assert np.corrcoef(valuator.values_, values)[0, 1] > 0.995
+    own = np.ravel(own)
+    assert np.abs(valuator.loo_predictions_.ravel() - own).mean() < 1e-3 * own.std()
+
+
+def at_optimum_of(stochastic, exact, X, y):
+    """Check that a model fitted by stochastic gradients minimises what another one does."""
+    stochastic.fit(X, y)
+    stochastic.coef_, stochastic.intercept_ = np.atleast_2d(exact.coef_), exact.intercept_
+    if not is_classifier(stochastic):
+        stochastic.coef_ = stochastic.coef_[0]
+    fit = read(stochastic, X, y)
+    Z = fit.rows(slice(None))
+    assert (
+        np.abs(fit.gradient()).max()
+        < 1e-5 * np.abs(Z.T @ fit.slopes(slice(None), Z) - fit.slope).max()
+    )
+
+
+def test_stochastic_gradients_minimise_what_others_do():
+    X, y, *_ = data(LinearSVC())
+    n, labels = len(y), (y > 0).astype(int)
+    options = {"alpha": 0.01, "random_state": 0}
+    ridge = Ridge(alpha=n * 0.01).fit(X, labels)
+    at_optimum_of(SGDRegressor(**options), ridge, X, labels)
+    signs = Ridge(alpha=n * 0.01).fit(X, 2 * labels - 1)
+    at_optimum_of(SGDClassifier("squared_error", **options), signs, X, labels)
+    weights = {0: 2.0, 1: 0.5}
+    logistic = LogisticRegression(C=1 / (n * 0.01), class_weight=weights, tol=1e-9).fit(X, labels)
+    sgd = SGDClassifier("log_loss", class_weight=weights, **options)
+    at_optimum_of(sgd, logistic, X, labels)
+    flat = {"fit_intercept": False, "class_weight": {0: 2.0, 2: 0.5}}
+    svc = LinearSVC(C=1 / (n * 0.01), dual=False, **TIGHT, **flat).fit(X, y)
+    at_optimum_of(SGDClassifier("squared_hinge", **options, **flat), svc, X, y)
+
+
+def test_the_penalty_of_a_mean_keeps_its_weight():
+    """Without a row, the penalty of a mean weighs as much as before; that of its sum does not."""
+    X, y, X_val, y_val, _ = data(PoissonRegressor())
+    model = TweedieRegressor(power=0, alpha=2.0, **TIGHT)  # least squares with a penalty
+    valuator = InfluenceValuator(model, kind="alo").fit(X, y, X_val=X_val, y_val=y_val)
+    base = ((clone(model).fit(X, y).predict(X_val) - y_val) ** 2).mean()
+    for i in range(5):
+        near = clone(model).fit(np.delete(X, i, axis=0), np.delete(y, i))
+        change = ((near.predict(X_val) - y_val) ** 2).mean() - base
+        np.testing.assert_allclose(valuator.values_[i], change, rtol=1e-5)
+
+
+def test_refusals():
+    X, y = make_classification(random_state=0)
+    for model, told in (
+        (LinearSVC(loss="hinge"), "squared_hinge"),
+        (SGDClassifier(), "log_loss"),
+        (SGDRegressor("epsilon_insensitive"), "huber"),
+        (SVC(), "SGDRegressor.*ShapleyValuator"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            InfluenceValuator(model).fit(X, y)
