@@ -5,8 +5,11 @@ import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import make_classification
 from sklearn.linear_model import (
+    ElasticNet,
     GammaRegressor,
     HuberRegressor,
+    Lasso,
+    LinearRegression,
     LogisticRegression,
     PoissonRegressor,
     Ridge,
@@ -14,6 +17,7 @@ from sklearn.linear_model import (
     SGDRegressor,
     TweedieRegressor,
 )
+from sklearn.metrics import log_loss
 from sklearn.svm import SVC, LinearSVC
 
 from skdvl import InfluenceValuator
@@ -121,3 +125,54 @@ def test_refusals():
     ):
         with pytest.raises(ValueError, match=told):
             InfluenceValuator(model).fit(X, y)
+
+
+SPARSE_MODELS = [
+    Lasso(alpha=0.3, tol=1e-12),
+    ElasticNet(alpha=0.5, l1_ratio=0.6, fit_intercept=False, tol=1e-12),
+    Lasso(alpha=0.2, positive=True, tol=1e-12),
+    LinearRegression(positive=True),
+]
+
+
+@pytest.mark.parametrize("model", SPARSE_MODELS, ids=repr)
+def test_the_active_set(model):
+    rng = np.random.default_rng(0)
+    X, weight = rng.standard_normal((90, 8)) + 1, np.ones(60)
+    y = X @ [3, -2, 1, 0, 0, 0, 0, 0] + rng.standard_normal(90)
+    X, X_val, y, y_val = X[:60], X[60:], y[:60], y[60:]
+    valuator = InfluenceValuator(model, kind="alo")
+    valuator.fit(X, y, X_val=X_val, y_val=y_val, sample_weight=weight)
+    full = clone(model).fit(X, y)
+    base, exact = ((full.predict(X_val) - y_val) ** 2).mean(), 0
+    assert 0 < (full.coef_ == 0).sum() < 8
+    for i in range(60):
+        near = clone(model).fit(np.delete(X, i, axis=0), np.delete(y, i))
+        if ((near.coef_ == 0) == (full.coef_ == 0)).all():
+            change = ((near.predict(X_val) - y_val) ** 2).mean() - base
+            np.testing.assert_allclose(valuator.values_[i], change, rtol=1e-5, atol=1e-8)
+            exact += 1
+    assert exact > 30
+
+
+@pytest.mark.filterwarnings("ignore")  # of parameters that scikit-learn gives up
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_elastic_net_logistic(n_classes):
+    X, y = make_classification(
+        260, 8, n_informative=3, n_redundant=0, n_classes=n_classes, n_clusters_per_class=1,
+        flip_y=0.2, random_state=0,
+    )  # fmt: skip
+    X, X_val, y, y_val = X[:160], X[160:], y[:160], y[160:]
+    model = LogisticRegression(
+        penalty="elasticnet", l1_ratio=0.7, C=0.1, solver="saga", tol=1e-8, max_iter=20_000
+    )
+    valuator = InfluenceValuator(model, kind="alo").fit(X, y, X_val=X_val, y_val=y_val)
+    full, values, told = clone(model).fit(X, y), [], []
+    base = log_loss(y_val, full.predict_proba(X_val))
+    assert (full.coef_ == 0).any()
+    for i in range(0, 160, 2):
+        near = clone(model).fit(np.delete(X, i, axis=0), np.delete(y, i))
+        if ((near.coef_ == 0) == (full.coef_ == 0)).all():
+            values.append(log_loss(y_val, near.predict_proba(X_val)) - base)
+            told.append(valuator.values_[i])
+    assert len(values) > 15 and np.corrcoef(values, told)[0, 1] > 0.999

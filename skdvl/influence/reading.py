@@ -3,8 +3,10 @@
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import (
+    ElasticNet,
     GammaRegressor,
     HuberRegressor,
+    Lasso,
     LinearRegression,
     LogisticRegression,
     PoissonRegressor,
@@ -25,6 +27,8 @@ READERS = {
     LinearRegression: (regressors.least_squares, None),
     LogisticRegression: (classifiers.logistic, classifiers.check_logistic),
     Ridge: (regressors.least_squares, None),
+    Lasso: (regressors.elastic_net, None),
+    ElasticNet: (regressors.elastic_net, None),
     PoissonRegressor: (regressors.glm, None),
     GammaRegressor: (regressors.glm, None),
     TweedieRegressor: (regressors.glm, None),

@@ -22,6 +22,13 @@ def least_squares(estimator, y, weight):
     return _linear(estimator, SquaredError(), y, l2=l2, free=free)
 
 
+def elastic_net(estimator, y, weight):
+    """Read Lasso and ElasticNet on the columns that are not at 0."""
+    ratio, free = estimator.l1_ratio, np.reshape(estimator.coef_, (-1, 1)) != 0
+    penalty = {"l2": estimator.alpha * (1 - ratio), "l1": estimator.alpha * ratio}
+    return _linear(estimator, SquaredError(), y, share=weight, free=free, **penalty)
+
+
 _POWERS = {"PoissonRegressor": 1, "GammaRegressor": 2}
 
 

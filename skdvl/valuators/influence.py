@@ -40,12 +40,14 @@ class InfluenceValuator(BaseValuator):
     Parameters
     ----------
     estimator : estimator
-        `LinearRegression`, `Ridge`, `LogisticRegression`, `PoissonRegressor`, `GammaRegressor`,
-        `TweedieRegressor`, `HuberRegressor`, `LinearSVC` with the squared hinge loss, or
-        `SGDClassifier` and `SGDRegressor` with a loss that has second derivatives, which are taken
-        as if they had found their optimum; or a pipeline that ends in one. What is valued then are
-        its transformed rows, while the transformers stay as they are. Weights of classes stay too.
-        It is cloned and fitted, unless it is a :class:`sklearn.frozen.FrozenEstimator`.
+        `LinearRegression`, `Ridge`, `Lasso`, `ElasticNet`, `LogisticRegression`,
+        `PoissonRegressor`, `GammaRegressor`, `TweedieRegressor`, `HuberRegressor`, `LinearSVC` with
+        the squared hinge loss, or `SGDClassifier` and `SGDRegressor` with a loss that has second
+        derivatives, which are taken as if they had found their optimum; or a pipeline that ends in
+        one. What is valued then are its transformed rows, while the transformers stay as they are.
+        Weights of classes stay too, and so do coefficients that an L1 penalty has set to 0: where a
+        row's going would bring them back, values are only about right. It is cloned and fitted,
+        unless it is a :class:`sklearn.frozen.FrozenEstimator`.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
         What is told of a row:
 
