@@ -2,11 +2,14 @@
 
 from .effects import Effects, Target
 from .inverse import Inverse, direct
+from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
+from .matrix import InfluenceMatrix
 from .reading import as_design, as_target, check_exact, check_supported, last_step, read
 
 __all__ = [
     "Effects",
+    "InfluenceMatrix",
     "Inverse",
     "LinearFit",
     "Target",
@@ -15,6 +18,8 @@ __all__ = [
     "check_exact",
     "check_supported",
     "direct",
+    "joint_effects",
+    "joint_step",
     "last_step",
     "read",
 ]

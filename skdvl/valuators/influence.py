@@ -8,9 +8,17 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from ..callbacks import as_one_task
-from ..influence import check_exact, check_supported, last_step
+from ..influence import (
+    InfluenceMatrix,
+    as_design,
+    check_exact,
+    check_supported,
+    joint_effects,
+    joint_step,
+    last_step,
+)
 from .base import BaseValuator
-from .influence_study import study
+from .influence_study import rows_add_up, study, target_of
 from .inputs import (
     check_classes,
     check_groups,
@@ -65,6 +73,10 @@ class InfluenceValuator(BaseValuator):
         which divides by one less the leverage of the row. Without, the step is that of classical
         influence functions, which takes rows of high leverage for less than they are. All kinds
         but "influence" need it.
+    group_effect : {"sum", "joint"}, default="sum"
+        With `groups`: the value of a group is the sum of those of its rows, or what the loss rises
+        by if all of them go together, which is another thing where they stand in for each other.
+        For "self_influence" it is the sum.
     cv : int, splitter or iterable, default=5
         Folds that value rows if there is no validation set.
     prefit : bool, default=False
@@ -97,7 +109,7 @@ class InfluenceValuator(BaseValuator):
         What the model says of each row if it is fitted without it: targets, probabilities, or
         decisions where there are none. Only with `newton`.
     groups_, group_values_, group_stderr_ : ndarray of shape (n_groups,)
-        Only if `groups` were passed: the sum over the rows of each group.
+        Only if `groups` were passed; see `group_effect`.
     estimator_ : estimator
         Fitted on all rows.
     task_ : {"classification", "regression"}
@@ -127,6 +139,7 @@ class InfluenceValuator(BaseValuator):
         "estimator": [HasMethods(["fit"])],
         "kind": [StrOptions({"influence", "self_influence", "alo", "loo"})],
         "newton": ["boolean"],
+        "group_effect": [StrOptions({"sum", "joint"})],
         "cv": ["cv_object"],
         "prefit": ["boolean"],
         "random_state": ["random_state"],
@@ -139,6 +152,7 @@ class InfluenceValuator(BaseValuator):
         *,
         kind="influence",
         newton=True,
+        group_effect="sum",
         cv=5,
         prefit=False,
         random_state=None,
@@ -147,6 +161,7 @@ class InfluenceValuator(BaseValuator):
         self.estimator = estimator
         self.kind = kind
         self.newton = newton
+        self.group_effect = group_effect
         self.cv = cv
         self.prefit = prefit
         self.random_state = random_state
@@ -214,15 +229,92 @@ class InfluenceValuator(BaseValuator):
         cached = check_memory(self.memory).cache(study)
         told = cached(
             model, is_fitted, X, y, params, X_val, y_val, splits, self.kind, self.newton,
-            player_of_row,
+            player_of_row, self._tell(names),
         )  # fmt: skip
         self._publish(*told, names, player_of_row)
+        self._labels = np.unique(y) if classifier else y[:1]
         self.task_ = "classification" if classifier else "regression"
         self._row_index = index
         warn_of_unvalued(
             self, "each decides a coefficient alone, or no fold trains on it. A penalty helps"
         )
         return self
+
+    def influence_matrix(self, X_test, y_test, *, out=None):
+        """Return what the going of each training row adds to the loss of each test row.
+
+        The model is that of all rows, and "loo" and "alo" take the loss itself, the other kinds its
+        slope.
+
+        Parameters
+        ----------
+        X_test : array-like, data frame or sparse matrix of shape (n_test, n_features)
+        y_test : array-like of shape (n_test,)
+        out : ndarray of shape (n_train, n_test) or None, default=None
+            Where to write all of it, such as a `numpy.memmap`.
+
+        Returns
+        -------
+        matrix : InfluenceMatrix or ndarray
+            Of shape (n_train, n_test). Without `out` nothing is computed yet: iterate over it for
+            pairs of a slice of training rows and their block, or take ``matrix[rows]``.
+            ``numpy.asarray(matrix)`` is all of it, in memory at once.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.linear_model import Ridge
+        >>> from skdvl import InfluenceValuator
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> valuator = InfluenceValuator(Ridge(), kind="loo").fit(X[:400], y[:400])
+        >>> matrix = valuator.influence_matrix(X[400:], y[400:])
+        >>> matrix.shape
+        (400, 42)
+        >>> worst = [block.mean(axis=1).argmin() for rows, block in matrix]
+        """
+        check_is_fitted(self, "values_")
+        model, effects = self.estimator_, self._effects
+        X_test, y_test = check_validation(
+            self, X_test, y_test, self._labels, self.task_ == "classification"
+        )
+        target = target_of(model, effects, X_test, y_test)
+        matrix = InfluenceMatrix(effects, target, self.kind not in ("alo", "loo"))
+        return matrix if out is None else matrix.write(out)
+
+    def predict_without(self, rows, X=None):
+        """Return what the model says without a row, or without several rows together.
+
+        Parameters
+        ----------
+        rows : int or array-like of int
+            The rows of the training set that go.
+        X : array-like, data frame or sparse matrix of shape (n, n_features) or None, default=None
+            The rows to predict. None stands for those that go.
+
+        Returns
+        -------
+        told : ndarray of shape (n,) or (n, n_classes)
+            Targets, probabilities, or decisions of a model without probabilities; exact for least
+            squares, and after a step of Newton's method for others.
+        """
+        check_is_fitted(self, "values_")
+        effects = self._effects
+        fit = effects.fit
+        everything = np.arange(len(fit))
+        try:
+            rows = np.atleast_1d(everything[rows])
+        except IndexError as error:
+            raise ValueError(
+                f"rows={rows!r} names rows that the training set does not have; it has {len(fit)}."
+            ) from error
+        if len(np.unique(rows)) < len(rows) or not 0 < len(rows) < len(fit):
+            raise ValueError("rows must name each row that goes once, and leave some.")
+        coef = fit.coef + joint_step(effects, rows)
+        Z = fit.rows(rows) if X is None else fit.of_model(as_design(self.estimator_, X))
+        return fit.loss.predict(Z @ coef)
+
+    def _tell(self, names):
+        return joint_effects if names is not None and self.group_effect == "joint" else rows_add_up
 
     def _model(self, y):
         """Return the estimator, seeded but not fitted, or as it is; refuse what will not do."""

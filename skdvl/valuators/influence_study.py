@@ -34,10 +34,17 @@ def target_of(estimator, effects, X, y):
     return Target.of(effects.fit, as_design(estimator, X), as_target(model, y))
 
 
+def rows_add_up(effects, target, first_order, player_of_row):
+    """Return mean effects of rows on a target, or their sums over groups, and standard errors."""
+    return effects.mean_on_losses(target, first_order, player_of_row)
+
+
 def study(
-    estimator, is_fitted, X, y, params, X_val, y_val, splits, kind, newton, player_of_row
+    estimator, is_fitted, X, y, params, X_val, y_val, splits, kind, newton, player_of_row, tell
 ):  # fmt: skip
     """Fit the estimator, unless it is fitted, and value rows, or groups of them.
+
+    `tell` is `rows_add_up` or `joint_effects`.
 
     Returns
     -------
@@ -58,13 +65,13 @@ def study(
         return estimator, effects, -own, np.zeros(n_players), counts
     if splits is None:
         target = target_of(estimator, effects, X_val, y_val)
-        told = effects.mean_on_losses(target, first, player_of_row)
+        told = tell(effects, target, first, player_of_row)
         return estimator, effects, *told, np.full(n_players, target.Z.shape[0])
-    folds = _of_folds(estimator, X, y, params, splits, first, newton, player_of_row)
+    folds = _of_folds(estimator, X, y, params, splits, first, newton, player_of_row, tell)
     return estimator, effects, *_over_folds(folds, n_players)
 
 
-def _of_folds(estimator, X, y, params, splits, first, newton, player_of_row):
+def _of_folds(estimator, X, y, params, splits, first, newton, player_of_row, tell):
     """Yield players of each fold, their values and errors, and the number of held-out rows."""
     for train, test in splits:
         model = clone(estimator)
@@ -75,7 +82,7 @@ def _of_folds(estimator, X, y, params, splits, first, newton, player_of_row):
         target = target_of(model, effects, X_test, y_test)
         if target.Z.shape[0]:
             players, places = np.unique(player_of_row[train], return_inverse=True)
-            told = effects.mean_on_losses(target, first, places)
+            told = tell(effects, target, first, places)
             yield players, *told, target.Z.shape[0]
 
 
