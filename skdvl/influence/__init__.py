@@ -1,11 +1,12 @@
 """Linear models as penalised losses: what the removal of a row does, from a single fit."""
 
 from .effects import Effects, Target
-from .inverse import Inverse, direct
+from .inverse import Inverse
 from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
 from .matrix import InfluenceMatrix
 from .reading import as_design, as_target, check_exact, check_supported, last_step, read
+from .solvers import invert
 
 __all__ = [
     "Effects",
@@ -17,7 +18,7 @@ __all__ = [
     "as_target",
     "check_exact",
     "check_supported",
-    "direct",
+    "invert",
     "joint_effects",
     "joint_step",
     "last_step",

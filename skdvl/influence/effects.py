@@ -9,6 +9,7 @@ from .linear_fit import dense, each_pulled_back
 
 _SINGULAR = 1e-10  # a row with a leverage this near to 1 has its own coefficient
 _CELLS = 2**22
+_HELD = 2**26  # entries of an array that errors are worth
 _ASIDE = 1e-3  # of a predictor, where a derivative is a difference
 
 
@@ -173,7 +174,7 @@ class Effects:
             The way. None in place of both if the Hessian is constant, or too large to be held.
         """
         fit = self.fit
-        if fit.loss.quadratic or not self.inverse.knows_leverages:
+        if fit.loss.quadratic or not self.inverse.is_direct:
             return None
         slopes = self.judge.gradient(target.y, target.eta)
         along = self.inverse.solve(self.judge.unit * (target.Z.T @ slopes) / len(target.y))
@@ -216,7 +217,8 @@ class Effects:
         fit, n = self.fit, target.Z.shape[0]
         slopes = self.judge.unit * self.judge.gradient(target.y, target.eta)
         directions = [(target.Z.T @ slopes / n)[:, :, None]]
-        if n > 1 and self.inverse.knows_leverages:
+        held = fit.coef.size * min(n, fit.coef.size) <= _HELD
+        if n > 1 and self.inverse.knows_leverages and held:
             directions.append(_root_of_squares(target.Z, slopes))
         directions = np.concatenate(directions, axis=2)
         back = self.inverse.solve(directions)

@@ -18,11 +18,14 @@ class Inverse:
     sign : ndarray of shape (r,) or None
         1 or -1; None for ones.
     diagonal : ndarray of shape (P, m) or None
+    is_direct : bool
+        Whether the Hessian is small enough to be held.
     """
 
     half: np.ndarray
     sign: object = None
     diagonal: object = None
+    is_direct: bool = True
     knows_leverages = True  # for little more than a pass over the rows
 
     @property

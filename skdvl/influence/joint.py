@@ -40,7 +40,7 @@ def _by_rows(effects, rows, step):
     """Solve as many equations as these rows have predictors."""
     fit, Z = effects.fit, effects.fit.rows(rows)
     (P, m), b = step.shape, len(rows)
-    ways = [each_pulled_back(Z, np.tile(unit, (b, 1))) for unit in np.eye(m)]
+    ways = [each_pulled_back(Z, np.tile(unit, (b, 1))) for unit in fit.ways()]
     ways = np.stack(ways, axis=3).reshape(P * m, b * m)  # the predictors by the coefficients
     back = effects.inverse.solve(ways.reshape(P, m, -1)).reshape(P * m, -1)
     bends = fit.bends(rows, Z)

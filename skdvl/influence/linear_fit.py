@@ -69,8 +69,18 @@ class LinearFit:
 
     def blocks(self, width=0):
         """Return slices of rows, so that `width` entries for each are not too large together."""
-        size = int(np.clip(_CELLS // max(width + self.coef.shape[0], 1), 1, len(self)))
+        own = self.X.nnz // len(self) if sparse.issparse(self.X) else self.X.shape[1]
+        size = int(np.clip(_CELLS // (width + own + 1), 1, len(self)))
         return list(gen_batches(len(self), size))
+
+    def ways(self):
+        """Return the unit changes of the predictors, of shape (m, m).
+
+        Where the loss stays the same when all rise alike, that part is taken from each: nothing
+        depends on it, and there may be no solution for it.
+        """
+        m = self.coef.shape[1]
+        return np.eye(m) - self.loss.levelled / m
 
     def rows(self, where):
         """Return rows of Z."""

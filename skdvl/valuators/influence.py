@@ -13,12 +13,11 @@ from ..influence import (
     as_design,
     check_exact,
     check_supported,
-    joint_effects,
     joint_step,
     last_step,
 )
 from .base import BaseValuator
-from .influence_study import rows_add_up, study, target_of
+from .influence_study import Question, study, target_of
 from .inputs import (
     check_classes,
     check_groups,
@@ -68,11 +67,22 @@ class InfluenceValuator(BaseValuator):
         - "self_influence": how much the loss of the row itself rises without it, by its slope,
           and with a minus. The model fits rows of low value only since it has seen them. No
           validation rows are needed.
-    newton : bool, default=True
+    solver : {"auto", "cholesky", "cg", "nystroem"}, default="auto"
+        How to solve with the Hessian of all coefficients:
+
+        - "cholesky" holds it as a triangle, by QR of the rows if there is one predictor, and takes
+          the pseudoinverse where there is none;
+        - "cg" never forms it, and finds what it is asked for by conjugate gradients, one solution
+          for "influence". All else takes a solution for each row, and standard errors of
+          "influence" are not known: infinite;
+        - "nystroem" approximates what the rows add to an L2 penalty by a matrix of rank 300, and
+          values are as good as that;
+        - "auto" is "cholesky" up to 3000 coefficients, and "cg" from there on.
+    newton : bool or "auto", default="auto"
         Take for the Hessian that of the model without the row, a full step of Newton's method,
         which divides by one less the leverage of the row. Without, the step is that of classical
         influence functions, which takes rows of high leverage for less than they are. All kinds
-        but "influence" need it.
+        but "influence" need it. "auto" is True, except for "influence" with "cg".
     group_effect : {"sum", "joint"}, default="sum"
         With `groups`: the value of a group is the sum of those of its rows, or what the loss rises
         by if all of them go together, which is another thing where they stand in for each other.
@@ -138,7 +148,8 @@ class InfluenceValuator(BaseValuator):
     _parameter_constraints = {
         "estimator": [HasMethods(["fit"])],
         "kind": [StrOptions({"influence", "self_influence", "alo", "loo"})],
-        "newton": ["boolean"],
+        "solver": [StrOptions({"auto", "cholesky", "cg", "nystroem"})],
+        "newton": ["boolean", StrOptions({"auto"})],
         "group_effect": [StrOptions({"sum", "joint"})],
         "cv": ["cv_object"],
         "prefit": ["boolean"],
@@ -151,7 +162,8 @@ class InfluenceValuator(BaseValuator):
         estimator,
         *,
         kind="influence",
-        newton=True,
+        solver="auto",
+        newton="auto",
         group_effect="sum",
         cv=5,
         prefit=False,
@@ -160,6 +172,7 @@ class InfluenceValuator(BaseValuator):
     ):
         self.estimator = estimator
         self.kind = kind
+        self.solver = solver
         self.newton = newton
         self.group_effect = group_effect
         self.cv = cv
@@ -228,8 +241,7 @@ class InfluenceValuator(BaseValuator):
         params = fit_params(self, model, params)
         cached = check_memory(self.memory).cache(study)
         told = cached(
-            model, is_fitted, X, y, params, X_val, y_val, splits, self.kind, self.newton,
-            player_of_row, self._tell(names),
+            model, is_fitted, X, y, params, X_val, y_val, splits, self._question(), player_of_row
         )  # fmt: skip
         self._publish(*told, names, player_of_row)
         self._labels = np.unique(y) if classifier else y[:1]
@@ -313,8 +325,9 @@ class InfluenceValuator(BaseValuator):
         Z = fit.rows(rows) if X is None else fit.of_model(as_design(self.estimator_, X))
         return fit.loss.predict(Z @ coef)
 
-    def _tell(self, names):
-        return joint_effects if names is not None and self.group_effect == "joint" else rows_add_up
+    def _question(self):
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return Question(self.kind, self.solver, self.group_effect, self.newton, seed)
 
     def _model(self, y):
         """Return the estimator, seeded but not fitted, or as it is; refuse what will not do."""

@@ -1,11 +1,48 @@
 """Fits, and what they tell of their rows, for `InfluenceValuator`."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
-from ..influence import Effects, Target, as_design, as_target, direct, last_step, read
+from ..influence import (
+    Effects,
+    Target,
+    as_design,
+    as_target,
+    invert,
+    joint_effects,
+    last_step,
+    read,
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `InfluenceValuator` is asked for, as its parameters say.
+
+    Attributes
+    ----------
+    kind, solver, group_effect : str
+    newton : bool or "auto"
+    seed : int
+    """
+
+    kind: str
+    solver: str
+    group_effect: str
+    newton: object
+    seed: int
+
+    def tell(self, effects, target, player_of_row):
+        """Return mean effects of players on a target, and standard errors."""
+        first = self.kind == "influence"
+        has_groups = player_of_row.max() + 1 < len(player_of_row)
+        if has_groups and self.group_effect == "joint":
+            return joint_effects(effects, target, first, player_of_row)
+        return effects.mean_on_losses(target, first, player_of_row if has_groups else None)
 
 
 def weight_of(estimator, X, params):
@@ -17,10 +54,14 @@ def weight_of(estimator, X, params):
     return _check_sample_weight(given[0], X) if given else None
 
 
-def effects_of(estimator, X, y, params, newton):
+def effects_of(estimator, X, y, params, question):
     """Return the `Effects` of the rows that an estimator was fitted on."""
     fit = read(estimator, X, y, weight_of(estimator, X, params))
-    return Effects(fit, direct(fit), newton)
+    inverse = invert(fit, question.solver, question.seed)
+    newton = question.newton
+    if newton == "auto":
+        newton = question.kind != "influence" or inverse.knows_leverages
+    return Effects(fit, inverse, newton)
 
 
 def target_of(estimator, effects, X, y):
@@ -34,17 +75,8 @@ def target_of(estimator, effects, X, y):
     return Target.of(effects.fit, as_design(estimator, X), as_target(model, y))
 
 
-def rows_add_up(effects, target, first_order, player_of_row):
-    """Return mean effects of rows on a target, or their sums over groups, and standard errors."""
-    return effects.mean_on_losses(target, first_order, player_of_row)
-
-
-def study(
-    estimator, is_fitted, X, y, params, X_val, y_val, splits, kind, newton, player_of_row, tell
-):  # fmt: skip
+def study(estimator, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row):
     """Fit the estimator, unless it is fitted, and value rows, or groups of them.
-
-    `tell` is `rows_add_up` or `joint_effects`.
 
     Returns
     -------
@@ -55,34 +87,34 @@ def study(
     values, stderr : ndarray of shape (n_players,)
     counts : ndarray of int of shape (n_players,)
     """
-    n_players, first = player_of_row.max() + 1, kind == "influence"
+    n_players = player_of_row.max() + 1
     if not is_fitted:
         estimator.fit(X, y, **params)
-    effects = effects_of(estimator, X, y, params, newton)
-    if kind == "self_influence":
+    effects = effects_of(estimator, X, y, params, question)
+    if question.kind == "self_influence":
         own = np.bincount(player_of_row, weights=effects.self_influence, minlength=n_players)
         counts = np.bincount(player_of_row, minlength=n_players)
         return estimator, effects, -own, np.zeros(n_players), counts
     if splits is None:
         target = target_of(estimator, effects, X_val, y_val)
-        told = tell(effects, target, first, player_of_row)
+        told = question.tell(effects, target, player_of_row)
         return estimator, effects, *told, np.full(n_players, target.Z.shape[0])
-    folds = _of_folds(estimator, X, y, params, splits, first, newton, player_of_row, tell)
+    folds = _of_folds(estimator, X, y, params, splits, question, player_of_row)
     return estimator, effects, *_over_folds(folds, n_players)
 
 
-def _of_folds(estimator, X, y, params, splits, first, newton, player_of_row, tell):
+def _of_folds(estimator, X, y, params, splits, question, player_of_row):
     """Yield players of each fold, their values and errors, and the number of held-out rows."""
     for train, test in splits:
         model = clone(estimator)
         X_train, y_train = _safe_split(model, X, y, train)
         X_test, y_test = _safe_split(model, X, y, test, train)
         own = _check_method_params(X, params, train)
-        effects = effects_of(model.fit(X_train, y_train, **own), X_train, y_train, own, newton)
+        effects = effects_of(model.fit(X_train, y_train, **own), X_train, y_train, own, question)
         target = target_of(model, effects, X_test, y_test)
         if target.Z.shape[0]:
             players, places = np.unique(player_of_row[train], return_inverse=True)
-            told = tell(effects, target, first, places)
+            told = question.tell(effects, target, places)
             yield players, *told, target.Z.shape[0]
 
 
