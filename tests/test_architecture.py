@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "skdvl"
 # Neighbours on the ground floor: a run is stored by checkpoint, workers are sent parcels, and the
 # version is a part of what things are.
 NEIGHBOURS = {("run", "checkpoint"), ("workers", "parcel"), ("identity", "_version")}
-NEIGHBOURS |= {("workers", "processes"), ("checkpoint", "processes")}
+NEIGHBOURS |= {("workers", "processes"), ("checkpoint", "processes"), ("influence", "notices")}
 
 
 def imported_rooms(path, source):

@@ -1,9 +1,8 @@
 """Solutions by conjugate gradients: for models of many columns, where few solutions are needed."""
 
-import warnings
-
 import numpy as np
 
+from ..notices import warn_caller
 from .linear_fit import dense, each_pulled_back
 from .products import Products
 
@@ -54,11 +53,9 @@ class Conjugate:
             scaled = self._scale[:, :, None] * left
             size, before = _dot(left, scaled), size
             way = scaled + _ratio(size, before) * way
-        warnings.warn(
+        warn_caller(
             "Conjugate gradients did not find the solution to ten digits: the Hessian of the model "
             "is nearly singular. A stronger penalty helps, or solver='cholesky'.",
-            UserWarning,
-            stacklevel=2,
         )
         return told
 

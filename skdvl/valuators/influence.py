@@ -16,7 +16,7 @@ from ..influence import (
     joint_step,
     last_step,
 )
-from .base import BaseValuator
+from .base import BaseValuator, or_as_before
 from .influence_study import Question, study, target_of
 from .inputs import (
     check_classes,
@@ -198,6 +198,7 @@ class InfluenceValuator(BaseValuator):
         return fit_router(self, self.estimator)
 
     @as_one_task
+    @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
         """Value the rows of X.
 
