@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
-    "_version callbacks checkpoint coalitions identity influence neighbors notices".split()
-    + "parcel processes ray_backend run semivalues stopping truncation workers".split(),
+    "_version boosting callbacks checkpoint coalitions identity influence neighbors".split()
+    + "notices parcel processes ray_backend run semivalues stopping truncation workers".split(),
     ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],
     ["valuators"],

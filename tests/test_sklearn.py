@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import LinearSVC
@@ -55,6 +61,8 @@ ESTIMATORS = [
     skdvl.InfluenceValuator(LogisticRegression(), kind="alo", cv=2),
     skdvl.InfluenceValuator(LinearSVC(dual=False), cv=2),
     skdvl.InfluenceValuator(LinearRegression(), kind="self_influence"),
+    skdvl.BoostInValuator(GradientBoostingClassifier(n_estimators=5), cv=2),
+    skdvl.BoostInValuator(HistGradientBoostingRegressor(max_iter=5), kind="self_influence"),
     skdvl.ConfidentLearningValuator(),
     skdvl.ConfidentLearningValuator(GaussianNB(), cv=2),
     skdvl.DataPruner(),

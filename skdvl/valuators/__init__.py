@@ -2,6 +2,7 @@
 
 from .ame import AMEValuator
 from .base import BaseValuator
+from .boost_in import BoostInValuator
 from .classwise import ClasswiseShapleyValuator
 from .coalition import CoalitionValuator
 from .confident_learning import ConfidentLearningValuator
@@ -27,6 +28,7 @@ __all__ = [
     "BanzhafValuator",
     "BaseValuator",
     "BetaShapleyValuator",
+    "BoostInValuator",
     "ClasswiseShapleyValuator",
     "CoalitionValuator",
     "ConfidentLearningValuator",

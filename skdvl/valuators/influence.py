@@ -1,40 +1,22 @@
 """Influence: what the removal of each row does to a linear model, from a single fit."""
 
 import numpy as np
-from sklearn.base import clone, is_classifier
-from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state, get_tags
+from sklearn.base import is_classifier
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from ..callbacks import as_one_task
-from ..influence import (
-    InfluenceMatrix,
-    as_design,
-    check_exact,
-    check_supported,
-    joint_step,
-    last_step,
-)
-from .base import BaseValuator, or_as_before
+from ..influence import InfluenceMatrix, as_design, check_exact, check_supported, joint_step
+from .base import or_as_before
 from .influence_study import Question, study, target_of
-from .inputs import (
-    check_classes,
-    check_groups,
-    check_rows,
-    check_validation,
-    make_splits,
-    make_splitter,
-    row_index,
-    takes_groups,
-)
-from .out_of_bag import thaw
-from .problem import pin_seeds
-from .routing import fit_params, fit_router
+from .inputs import check_classes, check_groups, check_rows, check_validation, row_index
+from .one_fit import OneFitValuator
+from .routing import fit_params
 from .scores import warn_of_unvalued
 
 
-class InfluenceValuator(BaseValuator):
+class InfluenceValuator(OneFitValuator):
     """Value rows by what a linear model would lose without them, from a single fit.
 
     How the coefficients of a fitted model move when a row goes follows from the first and second
@@ -180,23 +162,6 @@ class InfluenceValuator(BaseValuator):
         self.random_state = random_state
         self.memory = memory
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        for name in ("sparse", "allow_nan", "string"):
-            setattr(tags.input_tags, name, getattr(inner.input_tags, name))
-        tags.target_tags.positive_only = inner.target_tags.positive_only
-        return tags
-
-    def get_metadata_routing(self):
-        """Say who gets which metadata; see scikit-learn's user guide on metadata routing.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        return fit_router(self, self.estimator)
-
     @as_one_task
     @or_as_before
     def fit(self, X, y, *, X_val=None, y_val=None, groups=None, **params):
@@ -244,7 +209,9 @@ class InfluenceValuator(BaseValuator):
         told = cached(
             model, is_fitted, X, y, params, X_val, y_val, splits, self._question(), player_of_row
         )  # fmt: skip
-        self._publish(*told, names, player_of_row)
+        model, effects, *values = told
+        self._publish(*values, names, player_of_row)
+        self._keep(model, effects)
         self._labels = np.unique(y) if classifier else y[:1]
         self.task_ = "classification" if classifier else "regression"
         self._row_index = index
@@ -330,58 +297,16 @@ class InfluenceValuator(BaseValuator):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         return Question(self.kind, self.solver, self.group_effect, self.newton, seed)
 
-    def _model(self, y):
-        """Return the estimator, seeded but not fitted, or as it is; refuse what will not do."""
+    def _check_model(self, model, is_fitted):
         name = type(self).__name__
-        if y.ndim != 1:
-            raise ValueError(
-                f"y has shape {y.shape}; {name} takes one label or target for each row. For "
-                "several outputs use ShapleyValuator with an estimator that takes them."
-            )
-        model, is_fitted = thaw(self.estimator, self.prefit)
         check_supported(name, model)
         if self.kind == "loo":
             check_exact(name, model)
         if self.kind != "influence" and not self.newton:
             raise ValueError(f"kind={self.kind!r} needs the model without the row: newton=True.")
-        if not is_fitted:
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            return pin_seeds(clone(model), seed), False
-        try:
-            check_is_fitted(last_step(model), "coef_")
-        except NotFittedError as error:
-            raise NotFittedError(
-                f"{name} was told that its {type(model).__name__} is fitted, and it is not. Fit "
-                "it on these rows, or set prefit=False. A clone is not fitted any more: in a "
-                "search or a pruner, wrap it in sklearn.frozen.FrozenEstimator."
-            ) from error
-        return model, True
 
-    def _splits(self, X, y, groups, X_val, is_fitted, classifier):
-        """Return the folds that rows are valued on, None where none are needed."""
-        if X_val is not None or self.kind == "self_influence":
-            return None
-        if is_fitted:
-            raise ValueError(
-                f"kind={self.kind!r} with an estimator that is fitted already needs rows that it "
-                "has not seen: pass X_val and y_val, let the valuator fit it on folds "
-                "(prefit=False), or use kind='self_influence'."
-            )
-        own = {} if groups is None or not takes_groups(self.cv) else {"groups": groups}
-        return make_splits(make_splitter(self, y, classifier), X, y, **own)
-
-    def _publish(self, model, effects, values, stderr, counts, names, player_of_row):
-        """Set the fitted attributes."""
-        for name in ("groups_", "group_values_", "group_stderr_", "_row_groups"):
-            vars(self).pop(name, None)
-        size = np.bincount(player_of_row)
-        if names is not None:
-            self.groups_, self._row_groups = names, names[player_of_row]
-            self.group_values_, self.group_stderr_ = values, stderr
-        self.values_ = (values / size)[player_of_row]
-        self.stderr_ = (stderr / size)[player_of_row]
-        self.counts_ = counts[player_of_row]
-        self.n_unvalued_ = int(np.isnan(self.values_).sum())
+    def _keep(self, model, effects):
+        """Set what is known of the model."""
         for name in ("self_influence_", "loo_predictions_"):
             vars(self).pop(name, None)
         if effects.newton:

@@ -100,7 +100,7 @@ def study(estimator, is_fitted, X, y, params, X_val, y_val, splits, question, pl
         told = question.tell(effects, target, player_of_row)
         return estimator, effects, *told, np.full(n_players, target.Z.shape[0])
     folds = _of_folds(estimator, X, y, params, splits, question, player_of_row)
-    return estimator, effects, *_over_folds(folds, n_players)
+    return estimator, effects, *over_folds(folds, n_players)
 
 
 def _of_folds(estimator, X, y, params, splits, question, player_of_row):
@@ -118,7 +118,7 @@ def _of_folds(estimator, X, y, params, splits, question, player_of_row):
             yield players, *told, target.Z.shape[0]
 
 
-def _over_folds(folds, n_players):
+def over_folds(folds, n_players):
     """Return the means over the folds that a player is trained on in; NaN if there is none."""
     total, variance = np.zeros(n_players), np.zeros(n_players)
     counts, n_folds = np.zeros(n_players, dtype=np.int64), np.zeros(n_players)

@@ -1,0 +1,6 @@
+"""Boosted trees by rounds: what the removal of a row does, through the leaves that it is in."""
+
+from .ensembles import check_supported, read
+from .shared_leaves import Rows, agrees, effects_of_rows, effects_on_rows
+
+__all__ = ["Rows", "agrees", "check_supported", "effects_of_rows", "effects_on_rows", "read"]

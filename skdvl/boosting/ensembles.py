@@ -1,0 +1,156 @@
+"""From a fitted booster of scikit-learn to its rounds: losses, leaves, and what leaves say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from .hist_trees import HistTree, as_bitsets
+
+_PLAIN = GradientBoostingClassifier, GradientBoostingRegressor
+_HIST = HistGradientBoostingClassifier, HistGradientBoostingRegressor
+_HALVED = "squared_error", "poisson", "gamma"  # losses that scikit-learn takes half of
+_STEPS = "log_loss", "exponential", *_HALVED  # losses whose leaves are steps of Newton's method
+
+
+def check_supported(name, booster, is_fitted):
+    """Refuse what is no booster, or one whose leaves do not follow from the rows in them.
+
+    Parameters
+    ----------
+    name : str
+        Who asks.
+    booster : estimator
+    is_fitted : bool
+    """
+    kind = type(booster).__name__
+    if type(booster) not in _PLAIN + _HIST:
+        known = ", ".join(each.__name__ for each in _PLAIN + _HIST)
+        raise ValueError(
+            f"{name} takes {known}; got {booster!r}. For linear models use InfluenceValuator, and "
+            "for any other a valuator that trains it on coalitions of rows, such as "
+            "ShapleyValuator or LeaveOneOutValuator."
+        )
+    if booster.loss not in _STEPS:
+        raise ValueError(
+            f"{name} needs a loss with second derivatives, and {kind} has loss={booster.loss!r}. "
+            f"Use one of {', '.join(map(repr, _STEPS))}, as far as {kind} takes it, or "
+            "LeaveOneOutValuator, which refits."
+        )
+    if getattr(booster, "subsample", 1.0) < 1:
+        raise ValueError(
+            f"{kind} with subsample={booster.subsample} does not keep which rows a tree has seen. "
+            "Set subsample=1.0, or use LeaveOneOutValuator, which refits."
+        )
+    if getattr(booster, "monotonic_cst", None) is not None:
+        raise ValueError(
+            f"{kind} with monotonic_cst bounds what leaves say by other leaves, so that it does "
+            "not follow from the rows in them. Set monotonic_cst=None, or use LeaveOneOutValuator."
+        )
+    holds_out = type(booster) in _PLAIN and booster.n_iter_no_change is not None
+    if is_fitted and holds_out and not isinstance(booster.random_state, (int, np.integer)):
+        raise ValueError(
+            f"{kind} with n_iter_no_change holds rows out, and which ones only an integer "
+            f"random_state tells; got {booster.random_state!r}. Fit it with one."
+        )
+
+
+@dataclass(frozen=True)
+class Booster:
+    """A fitted booster of scikit-learn, as rounds of trees.
+
+    Attributes
+    ----------
+    estimator : estimator
+    rounds : list of list of (HistTree or tree of scikit-learn)
+        One tree for each predictor.
+    rate : float
+    share : float
+        Of the Newton step that a leaf takes.
+    ridge : float
+        Penalty on the square of what a leaf says.
+    unit : float
+        The loss in units of scikit-learn's.
+    """
+
+    estimator: object
+    rounds: list
+    rate: float
+    share: float
+    ridge: float
+    unit: float
+
+    @property
+    def loss(self):
+        """The loss of scikit-learn, with `gradient_hessian`."""
+        return self.estimator._loss
+
+    @property
+    def is_hist(self):
+        """Whether trees are those of histograms."""
+        return type(self.estimator) in _HIST
+
+    def rows(self, X):
+        """Return X as the trees take it."""
+        if self.is_hist:
+            return self.estimator._preprocess_X(X, reset=False)
+        options = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
+        return validate_data(self.estimator, X, reset=False, **options)
+
+    def target(self, y):
+        """Return targets as numbers, or labels as places among the classes."""
+        if hasattr(self.estimator, "classes_"):
+            y = np.searchsorted(self.estimator.classes_, y)
+        return np.asarray(y, dtype=np.float64)
+
+    def weight(self, y, sample_weight):
+        """Return the weights of rows in the fit, or None; y are the labels themselves."""
+        if not self.is_hist:
+            return sample_weight
+        if hasattr(self.estimator, "classes_"):  # class_weight speaks of labels as they were
+            y = self.target(y)
+        return self.estimator._finalize_sample_weight(sample_weight, y)
+
+    def start(self, rows):
+        """Return the predictions before the first round, of shape (n, n_predictors)."""
+        n_predictors = len(self.rounds[0])
+        if self.is_hist:
+            start = np.broadcast_to(self.estimator._baseline_prediction, (len(rows), n_predictors))
+        else:
+            start = self.estimator._raw_predict_init(rows)
+        return np.array(start, dtype=np.float64, order="F")
+
+    def trained_on(self, y, n_rows):
+        """Return the rows that the trees have seen: all but those held out to stop early."""
+        estimator, everything = self.estimator, np.arange(n_rows)
+        labels = y if hasattr(estimator, "classes_") else None
+        if self.is_hist:
+            held_out = estimator.do_early_stopping_ and estimator.validation_fraction is not None
+            seed = estimator._random_seed
+        else:
+            held_out, seed = estimator.n_iter_no_change is not None, estimator.random_state
+        if not held_out:
+            return everything
+        options = {"test_size": estimator.validation_fraction, "stratify": labels}
+        return train_test_split(everything, random_state=seed, **options)[0]
+
+
+def read(estimator):
+    """Return a fitted estimator that `check_supported` lets by as a `Booster`."""
+    unit = 2.0 if estimator.loss in _HALVED else 1.0
+    if type(estimator) in _PLAIN:
+        rounds = [[tree.tree_ for tree in trees] for trees in estimator.estimators_]
+        k = len(rounds[0])
+        share = (k - 1) / k if k > 1 else 1.0  # as in Friedman's paper
+        return Booster(estimator, rounds, estimator.learning_rate, share, 0.0, unit)
+    bitsets = as_bitsets(estimator)
+    rounds = [[HistTree(tree, *bitsets) for tree in trees] for trees in estimator._predictors]
+    ridge = estimator.l2_regularization
+    return Booster(estimator, rounds, estimator.learning_rate, 1.0, ridge, unit)
