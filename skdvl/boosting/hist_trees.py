@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
+_MANY = 50_000  # rows, from where on threads are worth waking
+
 
 def as_bitsets(estimator):
     """Return what trees need to know of the categories of a fitted estimator."""
@@ -32,5 +34,5 @@ class HistTree:
 
     def apply(self, rows):
         """Return the leaf of every row."""
-        n_threads = _openmp_effective_n_threads()
+        n_threads = _openmp_effective_n_threads() if len(rows) > _MANY else 1
         return self._numbered.predict(rows, *self._categories, n_threads).astype(np.intp)
