@@ -1,0 +1,99 @@
+"""Influence from one fit: beside leave-one-out refits, for a million rows, and beside boosting.
+
+Refits are a sample of all of them, which the rest is taken to be like. Ratios are of one run, and
+say more than seconds on a machine that does other work too.
+
+    python benchmarks/influence.py
+"""
+
+import tracemalloc
+from time import perf_counter
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from skdvl import BoostInValuator, InfluenceValuator
+
+N_VAL, REFITS, TURNS = 1000, 100, 3
+
+
+def data(n, d):
+    X, y = make_classification(
+        n + N_VAL, d, n_informative=d // 2, flip_y=0.1, class_sep=0.7, random_state=0
+    )
+    return X[:n], y[:n], {"X_val": X[n:], "y_val": y[n:]}
+
+
+def seconds_of(work):
+    begin = perf_counter()
+    result = work()
+    return perf_counter() - begin, result
+
+
+def beside_refits():
+    """Print how long leave-one-out takes, and how near "alo" comes to it."""
+    X, y, given = data(2000, 20)
+    model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(X, y)
+    rows = np.random.default_rng(0).choice(len(y), REFITS, replace=False)
+
+    def loss(fitted):
+        return log_loss(given["y_val"], fitted.predict_proba(given["X_val"]))
+
+    def refit(i):
+        return loss(clone(model).fit(np.delete(X, i, axis=0), np.delete(y, i)))
+
+    valuator = InfluenceValuator(model, kind="alo", prefit=True)
+    ours = min(seconds_of(lambda: valuator.fit(X, y, **given))[0] for _ in range(TURNS))
+    theirs, losses = seconds_of(lambda: np.array([refit(i) for i in rows]))
+    changes, told = losses - loss(model), valuator.values_[rows]
+    theirs *= len(y) / REFITS
+    print(f"LogisticRegression, 2000 x 20: {ours:.2f} s; refits take {theirs / ours:.0f} times as")
+    print(f"  long; correlation {np.corrcoef(told, changes)[0, 1]:.6f}, ", end="")
+    print(f"mean error {np.abs(told - changes).mean() / np.abs(changes).mean():.4f} of a value")
+
+
+def many_rows():
+    """Print how time and memory grow with the number of rows."""
+    for n in (10_000, 100_000, 1_000_000):
+        X, y, given = data(n, 30)
+        model = LogisticRegression()
+        fit, model = seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
+        line = f"{n:9} x 30: fit {fit:6.2f} s"
+        for kind in ("influence", "alo", "self_influence"):
+            valuator = InfluenceValuator(model, kind=kind, prefit=True)
+            ours, _ = seconds_of(lambda v=valuator, X=X, y=y, given=given: v.fit(X, y, **given))
+            line += f"; {kind} {ours:6.2f} s"
+        tracemalloc.start()
+        InfluenceValuator(model, kind="influence", prefit=True).fit(X, y, **given)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        print(f"{line}; {peak / X.nbytes:.1f} times the memory of X", flush=True)
+
+
+def boosting():
+    """Print what share of the booster's own fit its influence takes."""
+    X, y, given = data(10_000, 20)
+    boosters = (
+        GradientBoostingClassifier(n_estimators=100),
+        HistGradientBoostingClassifier(max_iter=100, early_stopping=False),
+    )
+    for booster in boosters:
+        fits, ours = [], []
+        for _ in range(TURNS):
+            fits.append(seconds_of(lambda b=booster: b.fit(X, y))[0])
+            valuator = BoostInValuator(booster, prefit=True)
+            ours.append(seconds_of(lambda v=valuator: v.fit(X, y, **given))[0])
+        name, share = type(booster).__name__, min(ours) / min(fits)
+        print(
+            f"{name}, 100 rounds of 10000 x 20: fit {min(fits):.2f} s, influence {share:.1%} of it"
+        )
+
+
+if __name__ == "__main__":
+    beside_refits()
+    boosting()
+    many_rows()
