@@ -35,6 +35,25 @@ class ScoreCurve:
         A 95 % interval, by Student's t.
     scoring : str
         What the score is.
+
+    See Also
+    --------
+    removal_curve, addition_curve : Make one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skdvl import RandomValuator
+    >>> from skdvl.experiments import removal_curve
+    >>> X, X_test, y, y_test = train_test_split(*load_iris(return_X_y=True), random_state=0)
+    >>> curve = removal_curve(
+    ...     GaussianNB(), RandomValuator(random_state=0), X, y, X_test, y_test, random_state=0
+    ... )
+    >>> lower, upper = curve.random_band()
+    >>> curve.scores.shape, curve.random_scores.shape, lower.shape
+    ((11,), (10, 11), (11,))
     """
 
     kind: str

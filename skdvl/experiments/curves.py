@@ -45,7 +45,9 @@ _SHARED = """
         If the inputs do not fit each other, before any model is trained.
     Exception
         Whatever the estimator raises when it is fitted on all rows.
+"""
 
+_NOTES = """
     Notes
     -----
     No rows at all score as a model that knows the shares of the classes, or the mean, and rows of
@@ -58,7 +60,8 @@ def _shared(**words):
     """Write the parameters that both curves have into a docstring."""
 
     def document(function):
-        function.__doc__ = function.__doc__.replace("{shared}", _SHARED.format(**words).strip())
+        for place, text in (("{shared}", _SHARED.format(**words)), ("{notes}", _NOTES)):
+            function.__doc__ = function.__doc__.replace(place, text.strip())
         return function
 
     return document
@@ -91,6 +94,8 @@ def removal_curve(
     See Also
     --------
     skdvl.plotting.RemovalCurveDisplay : The same as a picture.
+
+    {notes}
 
     Examples
     --------
@@ -139,6 +144,12 @@ def addition_curve(
     Parameters
     ----------
     {shared}
+
+    See Also
+    --------
+    skdvl.plotting.RemovalCurveDisplay : Draws these too.
+
+    {notes}
 
     Examples
     --------

@@ -32,6 +32,20 @@ class DetectionCurve:
         A 95 % interval by the normal distribution, within what is possible.
     best_area : float
         The area if all wrong rows came first.
+
+    See Also
+    --------
+    detection_curve : Makes one.
+
+    Examples
+    --------
+    >>> from skdvl.experiments import detection_curve
+    >>> curve = detection_curve([3, 1, 2, 4], [True, True, False, False])
+    >>> curve.area, curve.gain
+    (0.625, 0.5)
+    >>> lower, upper = curve.random_band()
+    >>> lower, upper
+    (array([0. , 0. , 0. , 0.5, 1. ]), array([0. , 0.5, 1. , 1. , 1. ]))
     """
 
     inspected: np.ndarray = field(repr=False)

@@ -56,11 +56,13 @@ class RemovalCurveDisplay:
 
         Parameters
         ----------
-        estimator, values, X, y, X_test, y_test, **options
+        estimator, values, X, y, X_test, y_test
             As in :func:`skdvl.experiments.removal_curve`.
         ax : matplotlib.axes.Axes or None, default=None
         plot_kw : dict or None, default=None
             Passed to `plot`.
+        **options
+            As in :func:`skdvl.experiments.removal_curve`.
 
         Returns
         -------
