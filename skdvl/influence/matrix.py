@@ -21,6 +21,21 @@ class InfluenceMatrix:
     shape : tuple
         (n_train, n_test)
     dtype : numpy.dtype
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from skdvl import InfluenceValuator
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> valuator = InfluenceValuator(Ridge(), kind="loo").fit(X[:400], y[:400])
+    >>> matrix = valuator.influence_matrix(X[400:], y[400:])
+    >>> matrix
+    InfluenceMatrix(shape=(400, 42))
+    >>> matrix[:3].shape
+    (3, 42)
+    >>> sum(len(block) for rows, block in matrix)
+    400
     """
 
     ndim = 2
