@@ -52,8 +52,8 @@ def beside_refits():
     changes, told = losses - loss(model), valuator.values_[rows]
     theirs *= len(y) / REFITS
     print(f"LogisticRegression, 2000 x 20: {ours:.2f} s; refits take {theirs / ours:.0f} times as")
-    print(f"  long; correlation {np.corrcoef(told, changes)[0, 1]:.6f}, ", end="")
-    print(f"mean error {np.abs(told - changes).mean() / np.abs(changes).mean():.4f} of a value")
+    print(f"  long; correlation {np.corrcoef(told, changes)[0, 1]:.7f}, ", end="")
+    print(f"mean error {np.abs(told - changes).mean() / np.abs(changes).mean():.1e} of a value")
 
 
 def many_rows():
@@ -63,7 +63,7 @@ def many_rows():
         model = LogisticRegression()
         fit, model = seconds_of(lambda model=model, X=X, y=y: model.fit(X, y))
         line = f"{n:9} x 30: fit {fit:6.2f} s"
-        for kind in ("influence", "alo", "self_influence"):
+        for kind in ("influence", "self_influence"):
             valuator = InfluenceValuator(model, kind=kind, prefit=True)
             ours, _ = seconds_of(lambda v=valuator, X=X, y=y, given=given: v.fit(X, y, **given))
             line += f"; {kind} {ours:6.2f} s"

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdvl import InfluenceValuator
 
+SKIP = 3  # every so many rows are refitted without
 TIGHT = {"solver": "newton-cg", "tol": 1e-7, "max_iter": 5000, "warm_start": True}
 MODELS = {
     "two classes": (2, LogisticRegression(**TIGHT)),
@@ -36,7 +37,7 @@ def leave_one_out(model, X, y, X_val, y_val, weight):
     near = clone(model).fit(X, y, sample_weight=weight)  # from where the next fits start
     base = near.predict_proba(X_val)
     values, own = [], []
-    for i in range(len(y)):
+    for i in range(0, len(y), SKIP):
         kept = np.delete(np.arange(len(y)), i)
         near = near.fit(X[kept], y[kept], sample_weight=weight[kept])
         values.append(log_loss(y_val, near.predict_proba(X_val)) - log_loss(y_val, base))
@@ -52,12 +53,12 @@ def test_alo_is_nearly_leave_one_out(case):
     given = {"X_val": X_val, "y_val": y_val, "sample_weight": weight}
     valuator = InfluenceValuator(model, kind="alo").fit(X, y, **given)
     values, own = leave_one_out(model, X, y, X_val, y_val, weight)
-    assert np.corrcoef(valuator.values_, values)[0, 1] > 0.999
-    assert np.abs(valuator.values_ - values).mean() < 0.03 * np.abs(values).mean()
-    assert np.abs(valuator.loo_predictions_ - own).mean() < 0.001
+    assert np.corrcoef(valuator.values_[::SKIP], values)[0, 1] > 0.999
+    assert np.abs(valuator.values_[::SKIP] - values).mean() < 0.03 * np.abs(values).mean()
+    assert np.abs(valuator.loo_predictions_[::SKIP] - own).mean() < 0.001
     assert valuator.task_ == "classification"
     slope = InfluenceValuator(model).fit(X, y, **given)
-    assert np.corrcoef(slope.values_, values)[0, 1] > 0.8
+    assert np.corrcoef(slope.values_[::SKIP], values)[0, 1] > 0.8
 
 
 def test_balanced_weights_are_those_of_all_rows():
@@ -66,7 +67,7 @@ def test_balanced_weights_are_those_of_all_rows():
     valuator = InfluenceValuator(model, kind="alo").fit(X, y, X_val=X_val, y_val=y_val)
     weight = (len(y) / 2 / np.bincount(y))[y]
     values, _ = leave_one_out(LogisticRegression(**TIGHT), X, y, X_val, y_val, weight)
-    assert np.corrcoef(valuator.values_, values)[0, 1] > 0.999
+    assert np.corrcoef(valuator.values_[::SKIP], values)[0, 1] > 0.999
 
 
 def test_labels_may_be_texts():

@@ -62,14 +62,15 @@ def test_alo_is_nearly_leave_one_out(model):
 
     everything, values, own = np.arange(len(y)), [], []
     base, _ = look(everything)
-    for i in everything:
+    some = everything[::4]
+    for i in some:
         value, near = look(np.delete(everything, i))
         values.append(value - base)
         told = near.decision_function if is_classifier(model) else near.predict
         own.append(told(X[[i]])[0])
-    assert np.corrcoef(valuator.values_, values)[0, 1] > 0.995
+    assert np.corrcoef(valuator.values_[some], values)[0, 1] > 0.995
     own = np.ravel(own)
-    assert np.abs(valuator.loo_predictions_.ravel() - own).mean() < 1e-3 * own.std()
+    assert np.abs(valuator.loo_predictions_[some].ravel() - own).mean() < 1e-3 * own.std()
 
 
 def at_optimum_of(stochastic, exact, X, y):
