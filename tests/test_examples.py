@@ -48,6 +48,13 @@ def test_example_runs(example, tmp_path):
     if example.stem == "plot_semivalues":
         ranks = [float(told) for name, told in numbers.items() if name.startswith("mean rank")]
         assert len(ranks) == 3 and ranks == sorted(ranks, reverse=True)
+    if example.stem == "plot_custom_sampler":
+        assert float(numbers["mean variance beside permutations"]) < 1
+    if example.stem == "plot_caching":
+        assert numbers["Shapley, again"].startswith("0 models")
+        assert numbers["same bits without a cache"] == "True"
+    if example.stem == "plot_ray":
+        assert numbers["same bits with ray"] == "True"
     if example.stem == "plot_quickstart":
         assert float(numbers["AUROC of flipped rows among low values"]) > 0.8
         before, after = (
