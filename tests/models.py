@@ -3,6 +3,17 @@
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from skdvl.coalitions import Walks
+from skdvl.samplers import PermutationSampler
+
+
+class OnePermutation(PermutationSampler):
+    """A round of a single permutation, for models that are refitted."""
+
+    def draw(self, round):
+        order = round.rng.permutation(round.n_players)[None]
+        return Walks(np.zeros(order.shape, dtype=bool), order)
+
 
 class Means(ClassifierMixin, BaseEstimator):
     """Predicts the class whose mean, shrunk or not, is nearest, and checks nothing."""

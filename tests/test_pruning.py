@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import sklearn
+from models import OnePermutation
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
@@ -569,7 +570,11 @@ def test_data_frames_reach_a_column_transformer(noisy):
         (OneHotEncoder(handle_unknown="ignore"), ["kind"]), remainder="passthrough"
     )
     valuator = ShapleyValuator(
-        make_pipeline(encode, GaussianNB()), stopping=MaxRounds(1), cv=2, random_state=0
+        make_pipeline(encode, GaussianNB()),
+        sampler=OnePermutation(),
+        stopping=MaxRounds(1),
+        cv=2,
+        random_state=0,
     )
     for make in (make_pipeline, _skdvl_pipeline):
         pipeline = make(DataPruner(valuator), encode, LogisticRegression()).fit(frame, y)
@@ -764,6 +769,7 @@ def test_texts_pass_through(noisy):
     texts = [f"tumour {'large' if label else 'small'} {row}" for row, label in enumerate(y)]
     valuator = ShapleyValuator(
         make_pipeline(CountVectorizer(), MultinomialNB()),
+        sampler=OnePermutation(),
         stopping=MaxRounds(1),
         cv=2,
         random_state=0,

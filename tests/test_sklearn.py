@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from models import OnePermutation
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -21,19 +22,9 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdvl
-from skdvl.coalitions import Walks
 from skdvl.samplers import OwenSampler, PermutationSampler
 from skdvl.stopping import MaxRounds
 from skdvl.valuators import BaseValuator
-
-
-class OnePermutation(PermutationSampler):
-    """A round of a single permutation, for models that are refitted."""
-
-    def draw(self, round):
-        order = round.rng.permutation(round.n_players)[None]
-        return Walks(np.zeros(order.shape, dtype=bool), order)
-
 
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
 _FEW = {"sampler": OnePermutation(), **_QUICK}
