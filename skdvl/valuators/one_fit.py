@@ -20,7 +20,7 @@ class OneFitValuator(BaseValuator):
     A subclass has the parameters `estimator`, `kind`, `cv`, `prefit` and `random_state`.
     """
 
-    _fitted = "coef_"  # what a fitted model has
+    _fitted: str | None = "coef_"  # what a fitted model has
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
