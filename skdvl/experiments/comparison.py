@@ -7,12 +7,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from ..valuators.base import valued
 from ..workers import ordered_map, pinned_threads
 from .curves import removal_curve
 from .detection import detection_curve
 from .drawing import Question
 from .folds import check_data
-from .orders import is_valuator, last_step, values_of
+from .orders import is_valuator, values_of
 
 
 def compare_valuators(
@@ -173,7 +174,7 @@ def _fit_one(X, y, name, valuator, params):
 
 
 def _cost(valuator, seconds):
-    evaluations = getattr(last_step(valuator), "n_evaluations_", 0)
+    evaluations = getattr(valued(valuator), "n_evaluations_", 0)
     return {"seconds": seconds, "evaluations": int(evaluations)}
 
 

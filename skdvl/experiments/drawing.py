@@ -9,11 +9,12 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
+from ..valuators.base import valued
 from .curve import ScoreCurve
 from .examination import examine
 from .folds import check_data, make_folds
 from .gains import gain_of_folds, gain_of_parts, interval
-from .orders import Players, is_valuator, last_step, values_of
+from .orders import Players, is_valuator, values_of
 
 _FRACTIONS = np.arange(11) / 20
 
@@ -75,7 +76,7 @@ def draw_curves(
     if not given:
         raise ValueError("values is an empty dict; pass the values of at least one method.")
     for name, one in given.items():
-        if cv is None and (not is_valuator(one) or hasattr(last_step(one), "values_")):
+        if cv is None and (not is_valuator(one) or hasattr(valued(one), "values_")):
             values_of(one, len(y), name)
     Players(len(y), groups)
     seed = check_random_state(random_state).randint(2**31 - 1)

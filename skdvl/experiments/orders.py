@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils.validation import check_is_fitted
 
+from ..valuators.base import valued
 from ..valuators.inputs import check_groups
 
 
@@ -22,7 +23,7 @@ def values_of(given, n_rows, name="values"):
         With NaN for rows that were never valued.
     """
     if is_valuator(given):
-        inside = last_step(given)
+        inside = valued(given)
         check_is_fitted(inside, "values_")
         given, name = inside.values_, f"{type(inside).__name__}.values_"
     try:
@@ -63,11 +64,6 @@ def is_valuator(given):
     return True
 
 
-def last_step(valuator):
-    """Return the estimator that has the values: the last step of a pipeline."""
-    return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
-
-
 def fitted_values(given, X, y, *, anew=False, **params):
     """Return the values of an array or a valuator; one that is not fitted is, in a copy.
 
@@ -81,7 +77,7 @@ def fitted_values(given, X, y, *, anew=False, **params):
         Passed to the valuator's `fit`.
     """
     if is_valuator(given):
-        if anew or not hasattr(last_step(given), "values_"):
+        if anew or not hasattr(valued(given), "values_"):
             given = clone(given).fit(X, y, **params)
     return values_of(given, len(y))
 

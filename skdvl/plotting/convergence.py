@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..experiments.orders import last_step
+from ..valuators.base import valued
 from .style import BAND, line_styles, open_axes, sparse_markers
 
 
@@ -67,7 +67,7 @@ class ConvergenceDisplay:
         -------
         display : ConvergenceDisplay
         """
-        valuator = last_step(valuator)
+        valuator = valued(valuator)
         check_is_fitted(valuator, "values_")
         if not hasattr(valuator, "history_evaluations_"):
             raise ValueError(

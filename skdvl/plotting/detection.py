@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..experiments import DetectionCurve, detection_curve
-from ..experiments.orders import last_step
+from ..valuators.base import valued
 from .style import BAND, line_styles, open_axes, sparse_markers
 
 
@@ -69,7 +69,7 @@ class DetectionCurveDisplay:
         -------
         display : DetectionCurveDisplay
         """
-        values = {type(last_step(valuator)).__name__: valuator}
+        values = {type(valued(valuator)).__name__: valuator}
         return cls.from_values(values, is_flipped, groups=groups, ax=ax, **kwargs)
 
     @classmethod

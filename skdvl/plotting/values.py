@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from ..experiments.orders import last_step
+from ..valuators.base import valued
 from .style import as_vector, open_axes, point_styles
 
 _NAMED = 30  # players whose names fit below an axis
@@ -82,7 +82,7 @@ class ValuesDisplay:
         -------
         display : ValuesDisplay
         """
-        valuator = last_step(valuator)
+        valuator = valued(valuator)
         check_is_fitted(valuator, "values_")
         check_level(level)
         values, intervals = np.asarray(valuator.values_), _intervals(valuator, level)

@@ -29,6 +29,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
 from ..notices import warn_caller
 from ..valuators import KNNShapleyValuator
+from ..valuators.base import valued
 from ..valuators.inputs import check_classes, check_groups, check_rows, task_of_target
 from .caller import check_place, place_of
 from .replacement import copies_by_label, copies_by_target
@@ -233,7 +234,7 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         fit_part(context.subcontext(task_name="fit-valuator"), self, valuator, X, y, params)
         values, stderr = _values_of(valuator, len(target), amount)
-        task = hint or getattr(_valued(valuator), "task_", None) or task_of_target(target)
+        task = hint or getattr(valued(valuator), "task_", None) or task_of_target(target)
         labels = _labels(task, target)
         parts, at_least = list(labels), [self.min_class_rows] * len(labels)
         if names is not None:
@@ -257,7 +258,7 @@ class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, B
         """Return the rows that surely are of lowest value, None if that was not asked for."""
         if not self.certified_only:
             return None
-        valuator = _valued(valuator)
+        valuator = valued(valuator)
         if not hasattr(valuator, "certify"):
             raise ValueError(
                 f"certified_only needs a valuator that knows how sure its values are, and "
@@ -497,14 +498,9 @@ def _warn_of_outliers(y, mask, sources):
         )
 
 
-def _valued(valuator):
-    """Return the estimator that has the values: the last step of a pipeline."""
-    return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
-
-
 def _with_task(valuator, task):
     """Tell a valuator that would guess what y is, if it is known."""
-    inside = _valued(valuator)
+    inside = valued(valuator)
     if task is not None and inside.get_params(deep=False).get("task") == "auto":
         inside.set_params(task=task)
     return valuator
@@ -521,7 +517,7 @@ def _labels(task, y):
 
 def _values_of(valuator, n_rows, amount):
     """Values and standard errors of a fitted valuator, if they are those of these rows."""
-    valuator = _valued(valuator)
+    valuator = valued(valuator)
     values = getattr(valuator, "values_", None)
     name = type(valuator).__name__
     if values is None:

@@ -33,6 +33,11 @@ def or_as_before(fit):
     return tried
 
 
+def valued(valuator):
+    """Return the estimator that has the values: the last step of a pipeline."""
+    return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
+
+
 class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
     """Base class for valuators.
 
