@@ -140,11 +140,11 @@ def square(values, reference):
     return max(((values - reference.values) ** 2 - reference.stderr**2).mean(), 1e-300)
 
 
-def cost(n=1000, n_rounds=100):
+def cost(n=1000, n_rounds=100, n_jobs=2):
     """Print how long one estimate takes from a round of n coalitions, many times."""
     sampler = SizeOptimalSampler(tilt=0.35, enumerate_border="auto")
-    strategy, rng = RegressionAdjusted(Shapley(), sampler, n), np.random.default_rng(0)
-    tally = strategy.empty()
+    strategy = RegressionAdjusted(Shapley(), sampler, n, n_jobs=n_jobs)
+    tally, rng = strategy.empty(), np.random.default_rng(0)
     for t in range(n_rounds):
         walks = sampler.draw(Round(t, n, rng))
         walks = walks.after(strategy.prelude()) if t == 0 else walks

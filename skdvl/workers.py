@@ -19,7 +19,7 @@ from time import perf_counter, sleep
 from typing import NamedTuple
 from uuid import uuid4
 
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import OpenBLASController, threadpool_limits
@@ -127,6 +127,12 @@ def quiet():
 def ordered_map(function, tasks, *, shared=(), n_jobs=None):
     """Apply `function` to every task: `ordered_stream` as a list."""
     return list(ordered_stream(function, [tasks], shared=shared, n_jobs=n_jobs))
+
+
+def thread_map(function, tasks, *, n_jobs=None):
+    """Apply `function` to every task in threads: for a few long calls that release the GIL."""
+    with parallel_config(backend="threading"):
+        return ordered_map(function, tasks, n_jobs=n_jobs)
 
 
 def ordered_stream(function, chapters, *, shared=(), n_jobs=None):

@@ -1,6 +1,6 @@
 """The regression-adjusted strategy: its model in closed form, its values beside enumeration."""
 
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import pytest
@@ -10,12 +10,13 @@ from skdvl.samplers import (
     ExhaustiveSampler,
     PairedSampler,
     PermutationSampler,
+    Round,
     SizeOptimalSampler,
 )
 from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
 from skdvl.strategies.moments import FoldMoments, Moments, Sample
-from skdvl.strategies.surrogate import Surrogate
+from skdvl.strategies.surrogate import _PENALTIES, Surrogate, _likeliest
 from skdvl.testing import enumerate_values, play
 from skdvl.utilities import Utility
 
@@ -108,7 +109,7 @@ def test_what_the_model_can_say_is_found_exactly(semivalue):
 )
 def test_values_are_unbiased_and_errors_are_those_of_repetitions(sampler, semivalue, monkeypatch):
     """With the whole correction; 40 runs, of which the mean and the spread are looked at."""
-    monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+    monkeypatch.setattr("skdvl.strategies.regression._factor", lambda *_: 1.0)
     game = Learner(9, noise=0.2)
     errors, told = _errors(game, sampler(semivalue), semivalue, RegressionAdjusted, 2, 40)
     spread = errors.std(axis=0, ddof=1)
@@ -160,7 +161,7 @@ def test_the_factor_keeps_noise_out(monkeypatch):
     game, runs = Noisy(60), {}
     for name in ("cross-validated", "whole"):
         if name == "whole":
-            monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+            monkeypatch.setattr("skdvl.strategies.regression._factor", lambda *_: 1.0)
         runs[name] = [
             play(game, BORDER, Shapley(), 2, strategy=RegressionAdjusted, seed=s).values
             for s in range(10)
@@ -183,7 +184,7 @@ def test_few_players_are_enumerated_by_their_border(n, semivalue):
 @pytest.mark.parametrize("paired", [False, True])
 def test_with_many_players_effects_are_left_out(paired, monkeypatch):
     """As if 14 players were more than 3000, or 10 000: less is explained, and nothing is wrong."""
-    monkeypatch.setattr(RegressionAdjusted, "_factor", lambda *_: 1.0)
+    monkeypatch.setattr("skdvl.strategies.regression._factor", lambda *_: 1.0)
     sampler, errors = SizeOptimalSampler(paired=paired, enumerate_border=True), []
     for name in (None, "_TWO_SLOPES", "_MOST_PLAYERS"):
         if name is not None:
@@ -248,7 +249,7 @@ def test_moments_are_those_of_the_features(paired):
         for g in np.eye(9)
     ]
     u, y = sample.difference(np.array(curves).T), sample.difference(sample.scores)
-    folds = FoldMoments(surrogate.moments, 4).of(sample)
+    folds = FoldMoments(surrogate.add, 4).of(sample)
     total = reduce(Moments.plus, folds)
     np.testing.assert_allclose(total.ff, (f * w[:, None]).T @ f, atol=1e-12)
     np.testing.assert_allclose(total.fu, (f * w[:, None]).T @ u, atol=1e-12)
@@ -258,6 +259,23 @@ def test_moments_are_those_of_the_features(paired):
     assert total.yy == pytest.approx(w @ y**2) and total.count == len(y)
     first, own = folds[1], slice(1, None, 4)
     np.testing.assert_allclose(first.ff, (f[own] * w[own, None]).T @ f[own], atol=1e-12)
+
+
+@pytest.mark.parametrize("noise", [0.1, 1, 10])
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_the_penalty_is_the_likeliest(n, noise):
+    """Of scores that are normal with variance 1 + x'x / penalty, up to a scale, written out."""
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((20, n)) * np.arange(1, n + 1)
+    x[:, n // 2 :] = x[:, : n - n // 2]  # some effects are the same, so that a is singular
+    y = x.sum(axis=1) + noise * rng.standard_normal(20)
+    a = x.T @ x
+    likely, penalties = [], _PENALTIES * np.trace(a) / n
+    for penalty in penalties:
+        cov = np.eye(20) + x @ x.T / penalty
+        likely.append(-np.linalg.slogdet(cov)[1] - 20 * np.log(y @ np.linalg.solve(cov, y)))
+    found = _likeliest(a, x.T @ y, y @ y, 20)
+    assert found == pytest.approx(penalties[np.argmax(likely)], rel=1e-9)
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -270,17 +288,61 @@ def test_moments_that_were_kept_are_those_of_the_whole(paired, monkeypatch):
     sizes = np.count_nonzero(masks, axis=1)
     parts = np.packbits(masks, axis=1), sizes, rng.random(120), rng.random((120, 2)), np.ones(120)
     whole = Sample(*parts, paired)
-    growing = FoldMoments(surrogate.moments, 5)
+    growing = FoldMoments(surrogate.add, 5)
     for n_coalitions in (10, 30, 100, 120, 44):  # the last is of fewer than are known
         sample = Sample(*(part[:n_coalitions] for part in parts), paired)
-        again, anew = growing.of(sample), FoldMoments(surrogate.moments, 5).of(sample)
+        again, anew = growing.of(sample), FoldMoments(surrogate.add, 5).of(sample)
         for kept, other in zip(again, anew, strict=True):
             assert all(map(np.array_equal, vars(kept).values(), vars(other).values()))
     other = Sample(parts[0], sizes, parts[2] + 1, *parts[3:], paired)
     growing.of(whole)
-    for kept, anew in zip(growing.of(other), FoldMoments(surrogate.moments, 5).of(other),
+    for kept, anew in zip(growing.of(other), FoldMoments(surrogate.add, 5).of(other),
                           strict=True):  # fmt: skip
         np.testing.assert_array_equal(kept.uy, anew.uy)
+
+
+def test_threads_have_no_bearing_on_values(monkeypatch):
+    monkeypatch.setattr("skdvl.strategies.regression._LONG", 0)
+    monkeypatch.setattr("skdvl.strategies.moments._CHUNK", 16)
+    threads = partial(RegressionAdjusted, n_jobs=3)
+    alone = play(Learner(12), BORDER, Shapley(), 40, strategy=RegressionAdjusted)
+    together = play(Learner(12), BORDER, Shapley(), 40, strategy=threads)
+    np.testing.assert_array_equal(alone.values, together.values)
+    np.testing.assert_array_equal(alone.stderr, together.stderr)
+
+
+def test_whoever_interrupts_an_estimate_finds_it_as_it_would_have_been(monkeypatch):
+    """Moments are added in place; those half done are thrown away."""
+    monkeypatch.setattr("skdvl.strategies.moments._CHUNK", 16)
+    strategy, rng = RegressionAdjusted(Shapley(), BORDER, 12), np.random.default_rng(0)
+    tally = strategy.empty()
+    strategy.estimate(_played(strategy, tally, rng, 12))
+    _played(strategy, tally, rng, 30)
+    with monkeypatch.context() as patch:
+        patch.setattr(strategy._moments, "_add", _interrupted(strategy.surrogate.add, 3))
+        with pytest.raises(KeyboardInterrupt):
+            strategy.estimate(tally)
+    anew = RegressionAdjusted(Shapley(), BORDER, 12).estimate(tally)
+    np.testing.assert_array_equal(strategy.estimate(tally).values, anew.values)
+
+
+def _played(strategy, tally, rng, n_rounds):
+    for t in range(n_rounds):
+        walks = BORDER.draw(Round(t, strategy.n, rng))
+        walks = walks if len(tally["border"]) else walks.after(strategy.prelude())
+        strategy.fold(tally, walks, Learner(strategy.n)(walks.start)[:, None])
+    return tally
+
+
+def _interrupted(add, when):
+    calls = iter(range(when))
+
+    def one(moments, sample):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return add(moments, sample)
+
+    return one
 
 
 def test_the_last_values_do_not_depend_on_when_estimates_were_made(monkeypatch):

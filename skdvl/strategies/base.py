@@ -66,9 +66,9 @@ class EvaluationStrategy(ABC):
     keeps_scores : bool
         Whether a tally is the same for every semivalue, so that others can be read off it.
     takes_controls : bool
-        Whether it is made from ``(semivalue, sampler, n, controls)``: control variates, which
-        tell the ``scores(masks)`` of shape (m, c), and ``values(semivalue)``, two arrays of shape
-        (n, c), the second one their standard errors.
+        Whether it is made from ``(semivalue, sampler, n, controls, n_jobs)``: control variates,
+        which tell the ``scores(masks)`` of shape (m, c), and ``values(semivalue)``, two arrays of
+        shape (n, c), the second one their standard errors; and the threads that it may use.
 
     Raises
     ------

@@ -1,13 +1,14 @@
 """Scored coalitions, and their weighted second moments, of which a regression is made."""
 
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 import numpy as np
 from scipy.linalg import eigh
 
-NEGLIGIBLE = 1e-10  # share of the largest eigenvalue that is taken for zero
+_NEGLIGIBLE = 1e-10  # share of the largest eigenvalue that is taken for zero
 _ENTRIES = 2**22  # of a matrix of coalitions that is worked on at once
-_CHUNK = 256  # observations of each fold whose moments are kept
+_CHUNK = 1024  # observations of each fold whose moments are kept
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,13 @@ class Sample:
 
 @dataclass
 class Moments:
-    """Weighted second moments of effects f, of curves and controls u, and of scores y."""
+    """Weighted second moments of effects f, of curves and controls u, and of scores y.
 
-    ff: np.ndarray
+    Those of the effects among themselves, `ff`, are kept as one block for each pair of slopes,
+    since two slopes have the same products whichever comes first.
+    """
+
+    blocks: np.ndarray
     fu: np.ndarray
     uu: np.ndarray
     fy: np.ndarray
@@ -84,11 +89,22 @@ class Moments:
     count: int
 
     @classmethod
-    def none(cls, n_effects, n_curves):
+    def none(cls, n_slopes, n, n_curves):
         """Return the moments of no observations."""
-        f, u = n_effects, n_curves
-        arrays = (np.zeros(shape) for shape in ((f, f), (f, u), (u, u), f, u))
+        f, u = n_slopes * n, n_curves
+        n_blocks = n_slopes * (n_slopes + 1) // 2
+        arrays = (np.zeros(shape) for shape in ((n_blocks, n, n), (f, u), (u, u), f, u))
         return cls(*arrays, 0.0, 0)
+
+    @property
+    def ff(self):
+        """The moments of the effects, of shape (n_slopes * n, n_slopes * n)."""
+        f, n = len(self.fy), self.blocks.shape[1]
+        ff, blocks = np.empty((f, f)), iter(self.blocks)
+        for j in range(0, f, n):
+            for i in range(0, j + 1, n):
+                ff[i : i + n, j : j + n] = ff[j : j + n, i : i + n] = next(blocks)
+        return ff
 
     def add(self, z, s, u, y, weights):
         """Add observations, each a line.
@@ -101,15 +117,13 @@ class Moments:
         u : ndarray of shape (m, n_curves)
         y, weights : ndarray of shape (m,)
         """
-        n = z.shape[1]
+        n, blocks = z.shape[1], iter(self.blocks)
         for j, slope in enumerate(s):
-            own = slice(j * n, (j + 1) * n)
-            for i, other in enumerate(s[: j + 1]):
+            for other in s[: j + 1]:
                 x = z * np.sqrt(weights * slope * other).astype(z.dtype)[:, None]
-                block = x.T @ x  # half of the products that two different factors would take
-                self.ff[own, i * n : (i + 1) * n] += block
-                if i < j:
-                    self.ff[i * n : (i + 1) * n, own] += block
+                block = next(blocks)
+                block += x.T @ x  # half of the products that two different factors would take
+            own = slice(j * n, (j + 1) * n)
             told = np.concatenate([u, y[:, None]], axis=1) * (weights * slope)[:, None]
             told = z.T @ told.astype(z.dtype)
             self.fu[own] += told[:, :-1]
@@ -124,6 +138,10 @@ class Moments:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Moments(*(a + sign * b for a, b in pairs))
 
+    def copy(self):
+        """Return moments of their own, that more may be added to."""
+        return Moments(*(a.copy() for a in list(vars(self).values())[:-2]), self.yy, self.count)
+
     def of_curves(self, n_curves):
         """Return the moments of the first few of u alone."""
         n = n_curves
@@ -133,8 +151,9 @@ class Moments:
         """Return (A, c, yy, rank): moments of f and y once u has explained all that it can."""
         root = self._root()
         explained, told = self.fu @ root, root.T @ self.uy
-        a, c = self.ff - explained @ explained.T, self.fy - explained @ told
-        return a, c, max(self.yy - told @ told, 0.0), root.shape[1]
+        a = self.ff
+        a -= explained @ explained.T
+        return a, self.fy - explained @ told, max(self.yy - told @ told, 0.0), root.shape[1]
 
     def curves(self, beta):
         """Return the weights of u beside given weights of f."""
@@ -146,7 +165,7 @@ class Moments:
         scale = np.sqrt(np.diag(self.uu))
         scale[scale == 0] = 1
         values, vectors = eigh(self.uu / np.outer(scale, scale))
-        kept = values > NEGLIGIBLE * max(values[-1], 0)
+        kept = values > _NEGLIGIBLE * max(values[-1], 0)
         return vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]
 
 
@@ -158,31 +177,38 @@ class FoldMoments:
 
     Parameters
     ----------
-    of_sample : callable
-        Returns the `Moments` of a `Sample`.
+    add : callable
+        ``add(moments, sample)`` adds a `Sample` to `Moments`, in place; to None, it makes new ones.
+        It returns them.
     n_folds : int
     """
 
-    def __init__(self, of_sample, n_folds):
-        self._of_sample, self._n_folds = of_sample, n_folds
+    def __init__(self, add, n_folds):
+        self._add, self._n_folds = add, n_folds
         self._known, self._count = None, 0  # the last sample, and its observations in _folds
         self._folds = [None] * n_folds
 
-    def of(self, sample):
-        """Return the moments of each fold, as a list."""
-        step = self._n_folds * _CHUNK
-        numbers = np.arange(sample.n_observations)
-        if self._known is None or not sample.begins_with(self._known, self._count):
-            self._count, self._folds = 0, [None] * self._n_folds
-        while self._count + step <= len(numbers):
-            self._folds = self._with(sample, numbers[self._count : self._count + step])
-            self._count += step
-        self._known = sample
-        return self._with(sample, numbers[self._count :])
+    def of(self, sample, each=starmap):
+        """Return the moments of each fold, as a list.
 
-    def _with(self, sample, numbers):
-        """Return what is known, with some observations more."""
-        new = [self._of_sample(sample.take(numbers[j :: self._n_folds]))
-               for j in range(self._n_folds)]  # fmt: skip
-        pairs = zip(self._folds, new, strict=True)
-        return [more if fold is None else fold.plus(more) for fold, more in pairs]
+        ``each(function, tasks)`` returns the results of tasks, tuples of arguments, in order.
+        """
+        known, self._known = self._known, None  # whoever interrupts this leaves nothing half done
+        if known is None or not sample.begins_with(known, self._count):
+            self._count, self._folds = 0, [None] * self._n_folds
+        grown = list(each(self._grow, [(sample, j) for j in range(self._n_folds)]))
+        self._folds = [kept for kept, _ in grown]
+        step = self._n_folds * _CHUNK
+        self._known, self._count = sample, sample.n_observations // step * step
+        return [whole for _, whole in grown]
+
+    def _grow(self, sample, j):
+        """Return the moments of fold j of all whole chunks, and of everything."""
+        fold, step = self._folds[j], self._n_folds * _CHUNK
+        numbers = np.arange(sample.n_observations)
+        end = len(numbers) // step * step
+        for first in range(self._count, end, step):
+            own = numbers[first + j : first + step : self._n_folds]
+            fold = self._add(fold, sample.take(own))
+        whole = None if fold is None else fold.copy()
+        return fold, self._add(whole, sample.take(numbers[end + j :: self._n_folds]))

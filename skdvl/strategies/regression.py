@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 
+from ..workers import thread_map
 from .base import Estimate, importance
 from .kept import KeptScores
 from .moments import FoldMoments, Moments, Sample
@@ -16,6 +17,7 @@ _FEW = 300
 _TWO_SLOPES = 3000  # players, at most; with more, effects do not change with the size
 _MOST_PLAYERS = 10_000  # with effects of their own: their moments are n x n numbers
 _LEVERAGE = 0.95  # at most
+_LONG = 1e9  # products of a fold's moments that are worth a thread: some 50 ms
 
 
 class RegressionAdjusted(KeptScores):
@@ -46,6 +48,8 @@ class RegressionAdjusted(KeptScores):
         Number of players.
     controls : object or None, default=None
         Control variates: what `EvaluationStrategy` says of ``takes_controls``. None: none.
+    n_jobs : int or None, default=None
+        Threads that make an estimate, as everywhere in scikit-learn; they have no bearing on it.
 
     References
     ----------
@@ -75,7 +79,7 @@ class RegressionAdjusted(KeptScores):
     keeps_scores = True
     takes_controls = True
 
-    def __init__(self, semivalue, sampler, n, controls=None):
+    def __init__(self, semivalue, sampler, n, controls=None, n_jobs=None):
         super().__init__(semivalue, sampler, n)
         if self.group == 2 and not np.allclose(self.pmf, self.pmf[::-1], rtol=1e-6, atol=0):
             raise ValueError(
@@ -85,8 +89,14 @@ class RegressionAdjusted(KeptScores):
             )
         n_slopes = 2 if n <= _TWO_SLOPES else 1 if n <= _MOST_PLAYERS else 0
         self.surrogate = Surrogate(self.pmf, n_slopes)
-        self.semivalue, self.controls = semivalue, controls
-        self._moments = FoldMoments(self.surrogate.moments, _FOLDS)
+        self.semivalue, self.controls, self.n_jobs = semivalue, controls, n_jobs
+        self._moments = FoldMoments(self.surrogate.add, _FOLDS)
+
+    def _each(self, function, tasks):
+        """Return the results of a function of each fold, or of each fit."""
+        n_effects = self.surrogate.n_slopes * self.n
+        n_jobs = self.n_jobs if n_effects**3 > _LONG else 1
+        return thread_map(function, tasks, n_jobs=n_jobs)
 
     def _needs(self, proposal):
         share = np.arange(self.n + 1) / self.n  # of the coalitions of a size that have a player
@@ -160,14 +170,14 @@ class RegressionAdjusted(KeptScores):
         return Sample(tally["masks"], *parts, paired)
 
     def _values(self, sample, border, count):
-        folds = self._moments.of(sample)
+        folds = self._moments.of(sample, self._each)
         total = reduce(Moments.plus, folds)
         fits, penalty, (left, border_left) = self._fitted(sample, border, folds, total)
         beta, gamma = fits[0]
-        exact = [self._of_border(*border[:2], one) for one in border_left.T]
-        correction = self._reused(sample, left[:, :1])[:, 0] / len(left) + exact[0]
+        exact = np.stack([self._of_border(*border[:2], one) for one in border_left.T], axis=1)
+        correction, *halves = self._corrections(sample, left, exact)
         is_over = self.limit is not None and count >= self.limit
-        factor = 1.0 if is_over else self._factor(sample, left[:, 1:], exact[1:])
+        factor = 1.0 if is_over else _factor(*halves)
         mean = correction.mean()
         values = self.surrogate.values(beta, gamma, self.control_values[0])
         centre = values + correction
@@ -194,11 +204,10 @@ class RegressionAdjusted(KeptScores):
         *_, penalty = first = fit(total)
         if total.count < 2 * _FOLDS * n_curves:
             return [first[:2]], penalty, self._left_over(sample, border, [first[:2]])
-        fits = [first[:2], *(fit(total.plus(fold, -1), penalty)[:2] for fold in folds)]
+        fits = [first[:2], *self._without_each(folds, total, penalty)]
         if n_controls:
             some, *others = (part.of_curves(n_curves) for part in (total, *folds))
-            alone = [some, *(some.plus(other, -1) for other in others)]
-            alone = [fit(part, penalty)[:2] for part in alone]
+            alone = [fit(some, penalty)[:2], *self._without_each(others, some, penalty)]
             fits += [(beta, np.append(gamma, np.zeros(n_controls))) for beta, gamma in alone]
         left, border_left = self._left_over(sample, border, fits)
         n_fits = _FOLDS + 1
@@ -206,6 +215,11 @@ class RegressionAdjusted(KeptScores):
                   for j in range(0, len(fits), n_fits)]  # fmt: skip
         best = slice(n_fits * np.argmin(losses), n_fits * (np.argmin(losses) + 1))
         return fits[best], penalty, (left[:, best], border_left[:, best])
+
+    def _without_each(self, folds, total, penalty):
+        """Return the fits to all but each fold."""
+        tasks = [(fold, total, penalty) for fold in folds]
+        return self._each(_fit_without, tasks)
 
     def _loss(self, sample, left):
         """Return the weighted square of what fits leave over of the folds they have not seen."""
@@ -232,8 +246,27 @@ class RegressionAdjusted(KeptScores):
         inside, outside = self.border_inside[sizes] * scores, self.border_outside[sizes] * scores
         return (inside + outside) @ masks - outside.sum()
 
-    def _reused(self, sample, scores):
-        """Return the sums of weighted scores, of those with a player less those without.
+    def _corrections(self, sample, left, exact):
+        """Return what is left over by sample reuse.
+
+        Returns
+        -------
+        correction : ndarray of shape (n,)
+            Of what the first fit leaves over.
+        seen, unseen : ndarray of shape (n, n_folds)
+            Of what the fit without each fold leaves over, of the other folds and of this one.
+        """
+        n_folds = left.shape[1] - 1
+        is_own = self._fold_of(len(left))[:, None] == np.arange(n_folds)
+        some = np.concatenate([np.ones((len(left), 1), dtype=bool), ~is_own, is_own], axis=1)
+        left = np.concatenate([left, left[:, 1:]], axis=1) * some
+        counts = sample.of_each(some).sum(axis=0)
+        means = self._summed(sample, *self._says(sample, left)) / np.maximum(counts, 1)
+        means += np.concatenate([exact, exact[:, 1:]], axis=1)
+        return means[:, 0], means[:, 1 : n_folds + 1], means[:, n_folds + 1 :]
+
+    def _says(self, sample, scores):
+        """Return what each observation says of the players in its (first) coalition, and others.
 
         Parameters
         ----------
@@ -241,27 +274,22 @@ class RegressionAdjusted(KeptScores):
 
         Returns
         -------
-        sums : ndarray of shape (n, c)
+        inside, outside : ndarray of shape (n_observations, c)
         """
         inside = self.inside[sample.sizes][:, None] * scores
         outside = self.outside[sample.sizes][:, None] * scores
-        sums = np.zeros((self.n, scores.shape[1])) - outside.sum(axis=0)
-        for part, masks in sample.stretches(self.n):
-            sums += masks.T @ (inside[part] + outside[part])
-        return sums
+        if not sample.paired:
+            return inside, -outside
+        return (inside[::2] - outside[1::2]) / 2, (inside[1::2] - outside[::2]) / 2
 
-    def _factor(self, sample, left, exact):
-        """Return the factor of the correction that suits coalitions which it has not seen."""
-        if not left.shape[1]:
-            return 1.0
-        is_own = self._fold_of(len(left))[:, None] == np.arange(_FOLDS)
-        seen, unseen = (
-            self._reused(sample, left * some) / some.sum(axis=0) + np.stack(exact, axis=1)
-            for some in (~is_own, is_own)
-        )
-        seen, unseen = seen - seen.mean(axis=0), unseen - unseen.mean(axis=0)
-        square = (seen**2).sum()
-        return float(np.clip((seen * unseen).sum() / square, 0, 1)) if square > 0 else 1.0
+    def _summed(self, sample, inside, outside):
+        """Return the sums of what observations say of each player, of shape (n, c)."""
+        sums = np.zeros((self.n, inside.shape[1])) + outside.sum(axis=0)
+        each = inside - outside
+        step = self.group
+        for part, masks in sample.stretches(self.n):
+            sums += sample.of_each(masks).T @ each[part.start // step : part.stop // step]
+        return sums
 
     def _stderr(self, sample, left, moments, penalty):
         """Return the standard errors of the values with the whole correction."""
@@ -270,13 +298,19 @@ class RegressionAdjusted(KeptScores):
             return np.full(self.n, np.inf)
         leverage = self.surrogate.leverages(sample, moments, penalty)
         each = np.repeat(1 - np.minimum(leverage, _LEVERAGE), self.group)
-        inside = self.inside[sample.sizes] * left / each
-        outside = self.outside[sample.sizes] * left / each
-        total, square = np.zeros(self.n), np.zeros(self.n)
-        for part, masks in sample.stretches(self.n):
-            says = masks * (inside + outside)[part][:, None] - outside[part][:, None]
-            says = says.reshape(-1, self.group, self.n).mean(axis=1)
-            total += says.sum(axis=0)
-            square += (says**2).sum(axis=0)
+        inside, outside = self._says(sample, (left / each)[:, None])
+        inside, outside = (np.concatenate([one, one**2], axis=1) for one in (inside, outside))
+        total, square = self._summed(sample, inside, outside).T
         variance = (square - total**2 / n_observations) / (n_observations - 1)
         return np.sqrt(np.maximum(variance, 0) / n_observations)
+
+
+def _fit_without(fold, total, penalty):
+    return fit(total.plus(fold, -1), penalty)[:2]
+
+
+def _factor(seen, unseen):
+    """Return the factor of a correction that suits coalitions which it has not seen."""
+    seen, unseen = seen - seen.mean(axis=0), unseen - unseen.mean(axis=0)
+    square = (seen**2).sum()
+    return float(np.clip((seen * unseen).sum() / square, 0, 1)) if square > 0 else 1.0

@@ -10,9 +10,9 @@ adds an estimate of what it leaves over.
 """
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import cho_factor, cho_solve, eigvalsh_tridiagonal, lapack, solveh_banded
 
-from .moments import NEGLIGIBLE, Moments
+from .moments import Moments
 
 _PENALTIES = np.geomspace(1e-4, 1e4, 25)  # tried, in units of the mean eigenvalue
 _LEVERAGES = 2048  # observations, at most, of which it is computed
@@ -48,10 +48,11 @@ class Surrogate:
         self._slopes = np.stack([np.ones(n + 1), 1 / np.maximum(k, 1)])[:n_slopes]
         self.n_curves = self._curves.shape[1]
 
-    def moments(self, sample):
-        """Return the moments of a sample."""
-        n_controls = sample.controls.shape[1]
-        moments = Moments.none(self.n_slopes * self.n, self.n_curves + n_controls)
+    def add(self, moments, sample):
+        """Add the moments of a sample to those of others, or to None; return them."""
+        if moments is None:
+            n_controls = sample.controls.shape[1]
+            moments = Moments.none(self.n_slopes, self.n, self.n_curves + n_controls)
         dtype = np.float64 if self.n <= _FINE else np.float32
         for part, masks in sample.stretches(self.n, dtype):
             z, s, u = self._features(sample, part, masks)
@@ -73,10 +74,11 @@ class Surrogate:
         beta, gamma = (np.stack(weights, axis=1) for weights in zip(*fits, strict=True))
         predicted = self._curves[sizes] @ gamma[: self.n_curves]
         predicted += controls @ gamma[self.n_curves :]
-        for slope, own in zip(self._slopes, self._by_slope(beta), strict=True):
-            effect = masks @ own - np.outer(sizes / self.n, own.sum(axis=0))
-            predicted += slope[sizes][:, None] * effect
-        return predicted
+        own = self._by_slope(beta).transpose(1, 0, 2)
+        effects = masks @ own.reshape(self.n, self.n_slopes * len(fits))
+        effects = effects.reshape(len(masks), self.n_slopes, len(fits))
+        effects -= (sizes / self.n)[:, None, None] * own.sum(axis=0)
+        return predicted + (self._slopes[:, sizes].T[:, :, None] * effects).sum(axis=1)
 
     def values(self, beta, gamma, control_values):
         """Return the semivalues of the model.
@@ -141,29 +143,44 @@ def fit(moments, penalty=None):
         Of the effects. None: the one under which the scores are most likely.
     """
     a, c, yy, rank = moments.projected()
-    if not len(a):
-        return c, moments.curves(c), 0.0
-    if penalty is not None:
-        a[np.diag_indices_from(a)] += penalty
-        beta = cho_solve(cho_factor(a, lower=True, overwrite_a=True), c)
-        return beta, moments.curves(beta), penalty
-    values, vectors = eigh(a, driver="evd", overwrite_a=True)
-    real = values > NEGLIGIBLE * values[-1]
-    if not real.any():
+    if penalty is None:
+        penalty = _likeliest(a, c, yy, moments.count - rank)
+    if penalty == 0:  # no coalition differs from another in more than its size
         return np.zeros_like(c), moments.curves(np.zeros_like(c)), 0.0
-    values, vectors = values[real], vectors[:, real]
-    c = vectors.T @ c
-    penalties = _PENALTIES * values.sum() / len(a)
-    penalty = _likeliest(penalties, values, c**2 / values, yy, moments.count - rank)
-    beta = vectors @ (c / (values + penalty))
+    a[np.diag_indices_from(a)] += penalty
+    beta = cho_solve(cho_factor(a, lower=True, overwrite_a=True), c)
     return beta, moments.curves(beta), penalty
 
 
-def _likeliest(penalties, values, told, yy, n_free):
-    """Return the penalty that maximises the marginal likelihood."""
-    left = max(yy - told.sum(), 1e-12 * yy)
-    ratio = values / penalties[:, None]
-    rest = left + (told / (1 + ratio)).sum(axis=1)
+def _likeliest(a, c, yy, n_free):
+    """Return the penalty that maximises the marginal likelihood; 0 if there are no effects."""
+    mean = np.trace(a) / len(a) if len(a) else 0.0
+    if mean <= 0:
+        return 0.0
+    penalties = _PENALTIES * mean
     if n_free <= 0 or yy <= 0:
         return penalties[-1]
+    diagonal, beside, c = _tridiagonal(a, c)
+    values = eigvalsh_tridiagonal(diagonal, beside)
+    diagonal, values = diagonal - min(values[0], 0), np.maximum(values, 0)  # rounding
+    beside = np.append(beside, 0)
+    explained = [
+        c @ solveh_banded(np.stack([diagonal + penalty, beside])[: len(a)], c, lower=True)
+        for penalty in penalties
+    ]
+    rest = np.maximum(yy - np.array(explained), 1e-12 * yy)
+    ratio = values / penalties[:, None]
     return penalties[np.argmin(np.log1p(ratio).sum(axis=1) + n_free * np.log(rest))]
+
+
+def _tridiagonal(a, c):
+    """Return the diagonals of Q' a Q, which is tridiagonal, and Q' c, for an orthogonal Q.
+
+    It tells the likelihood of every penalty, in a quarter of the time of all eigenvectors.
+    """
+    if len(a) < 3:
+        return np.diag(a), np.diag(a, -1), c
+    n_work = int(lapack.dsytrd_lwork(len(a), lower=1)[0])
+    factors, diagonal, beside, tau, _ = lapack.dsytrd(a.T, lower=1, lwork=n_work)
+    turned, *_ = lapack.dormqr("L", "T", factors[1:, :-1], tau, c[1:, None], lwork=n_work)
+    return diagonal, beside, np.append(c[0], turned[:, 0])

@@ -35,6 +35,8 @@ class Plan:
     semivalue : Semivalue
     controls : list of Controls or None
         Of each game; empty if the strategy takes none.
+    n_jobs : int or None
+        That a strategy may use, if it takes controls.
     learning : Learning or None
         What the utilities are learned by.
     """
@@ -43,6 +45,7 @@ class Plan:
     strategy: type
     semivalue: Semivalue
     controls: list
+    n_jobs: int | None = None
     learning: Learning | None = None
 
     def strategies(self, players):
@@ -51,7 +54,7 @@ class Plan:
         if not self.strategy.takes_controls:
             return [self.strategy(*parts, len(own)) for own in players]
         pairs = zip(players, self.controls, strict=True)
-        return [self.strategy(*parts, len(own), controls) for own, controls in pairs]
+        return [self.strategy(*parts, len(own), controls, self.n_jobs) for own, controls in pairs]
 
 
 def check_parts(valuator):
@@ -152,7 +155,7 @@ def make_plan(valuator, problem, players):
         controls = make_controls(wanted, problem, players)
     rules = Rules(sampler, stopping, truncation, is_open)
     learning = make_learning(valuator)
-    return Plan(rules, strategy, valuator._make_semivalue(), controls, learning)
+    return Plan(rules, strategy, valuator._make_semivalue(), controls, valuator.n_jobs, learning)
 
 
 def _draws_permutations(sampler):
