@@ -1,9 +1,9 @@
 """Print what skdvl is beside others, as ratios of one run; write JSON and a picture.
 
 Run it with ``python -m benchmarks [--only TOPIC ...] [--out PATH]`` on a machine at rest; it takes
-about ten minutes. Each number is the median of a few, with the lowest and the highest. pyDVL and
-shapiq are there if they are installed in the same environment. The scripts of this folder say more,
-each on its topic.
+about ten minutes. Each number is the median of a few, with the lowest and the highest. pyDVL,
+shapiq, cleanlab and OpenDataVal are there if they are installed in the same environment. The
+scripts of this folder say more, each on its topic.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main():
     os.environ["PYTHONWARNINGS"] = "ignore"  # of workers
     about, found = versions(), []
     print(", ".join(f"{name} {told}" for name, told in about.items() if told))
-    missing = [name for name, package in PEERS.items() if package is None]
+    missing = [name for name, is_there in PEERS.items() if not is_there]
     if missing:
         print(f"not installed, and so left out: {', '.join(missing)}")
     with pinned_threads():

@@ -135,6 +135,9 @@ def test_removal_curves(iris, ax):
         "rows dropped, lowest values first (%)",
         "accuracy on test rows",
     )
+    values = {"KNN": KNNShapleyValuator().fit(X, y).values_}
+    given = RemovalCurveDisplay.from_values(values, GaussianNB(), *rows, ax=ax, **options)
+    np.testing.assert_array_equal(given.lines_["KNN"].get_ydata(), curves["KNN"].scores)
     added = addition_curve(GaussianNB(), KNNShapleyValuator(), *rows, fractions=[0.5])
     assert "added, highest" in RemovalCurveDisplay.from_curves(added, ax=ax).ax_.get_xlabel()
     with pytest.raises(ValueError, match="from one end"):

@@ -7,7 +7,7 @@ from .style import BAND, line_styles, open_axes
 class RemovalCurveDisplay:
     """Scores after some rows were dropped, or added, of several methods and of random orders.
 
-    Make it by `from_estimator` or `from_curves`.
+    Make it by `from_estimator`, `from_values` or `from_curves`.
 
     Parameters
     ----------
@@ -70,6 +70,31 @@ class RemovalCurveDisplay:
         """
         curves = removal_curve(estimator, values, X, y, X_test, y_test, **options)
         return cls.from_curves(curves, ax=ax, **(plot_kw or {}))
+
+    @classmethod
+    def from_values(
+        cls, values, estimator, X, y, X_test=None, y_test=None, *, ax=None, plot_kw=None, **options
+    ):
+        """Compute removal curves, and draw them: `from_estimator`, with the values first.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_samples,), valuator, or dict of str to these
+            As in :func:`skdvl.experiments.removal_curve`.
+        estimator, X, y, X_test, y_test
+            As in :func:`skdvl.experiments.removal_curve`.
+        ax : matplotlib.axes.Axes or None, default=None
+        plot_kw : dict or None, default=None
+            Passed to `plot`.
+        **options
+            As in :func:`skdvl.experiments.removal_curve`.
+
+        Returns
+        -------
+        display : RemovalCurveDisplay
+        """
+        rows = X, y, X_test, y_test
+        return cls.from_estimator(estimator, values, *rows, ax=ax, plot_kw=plot_kw, **options)
 
     @classmethod
     def from_curves(cls, curves, *, ax=None, **kwargs):
