@@ -261,6 +261,52 @@ def test_moments_are_those_of_the_features(paired):
     np.testing.assert_allclose(first.ff, (f[own] * w[own, None]).T @ f[own], atol=1e-12)
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_leverages_are_the_diagonal_of_the_hat_matrix(paired):
+    n, rng = 6, np.random.default_rng(0)
+    surrogate = Surrogate(Shapley().size_pmf(n), 2)
+    masks = rng.random((40, n)) < 0.4
+    if paired:
+        masks[1::2] = ~masks[::2]
+    sizes = np.count_nonzero(masks, axis=1)
+    weights = np.repeat(rng.random(20), 2) if paired else rng.random(40)
+    packed, controls = np.packbits(masks, axis=1), rng.standard_normal((40, 2))
+    sample = Sample(packed, sizes, rng.random(40), controls, weights, paired)
+    columns = [
+        surrogate.predict(masks * 1.0, sizes, controls, [(w[: 2 * n], w[2 * n :])])[:, 0]
+        for w in np.eye(2 * n + 9)
+    ]
+    x = sample.difference(np.array(columns).T) * np.sqrt(sample.of_each(weights))[:, None]
+    ridge = np.diag([0.3] * 2 * n + [0.0] * 9)
+    hat = np.einsum("ij,jk,ik->i", x, np.linalg.pinv(x.T @ x + ridge, rcond=1e-10), x)
+    moments = surrogate.add(None, sample)
+    np.testing.assert_allclose(surrogate.leverages(sample, moments, 0.3), hat, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.sum, np.mean])
+def test_a_game_that_the_model_knows_exactly_is_valued_in_single_precision_too(kind):
+    """Nothing is left over there but rounding, and no penalty is too low for the likelihood."""
+
+    class Known(Utility):
+        n_players, worth = 320, np.random.default_rng(0).standard_normal(320)
+
+        def __call__(self, masks):
+            total = masks @ self.worth
+            return total if kind is np.sum else total / np.maximum(masks.sum(axis=1), 1)
+
+    semivalue = BetaShapley(16, 1)
+    sampler = SizeOptimalSampler(semivalue, tilt=0.11, enumerate_border="auto")
+    run = play(Known(), sampler, semivalue, 8, strategy=RegressionAdjusted)
+    # With k others the mean changes by (worth - that of the others) / (k + 1), on average.
+    sizes, others = np.arange(320), (Known.worth.sum() - Known.worth) / 319
+    share = semivalue.size_pmf(320) @ (1 / (sizes + 1))
+    first = semivalue.size_pmf(320)[0]  # nobody else is there whose mean would be lost
+    exact = share * Known.worth - (share - first) * others
+    exact = Known.worth if kind is np.sum else exact
+    assert np.abs(run.values - exact).max() < 1e-2 * np.abs(exact).max()
+    assert (np.abs(run.centre - exact) < 6 * run.stderr + 1e-9).all()
+
+
 @pytest.mark.parametrize("noise", [0.1, 1, 10])
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
 def test_the_penalty_is_the_likeliest(n, noise):

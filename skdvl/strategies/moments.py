@@ -155,6 +155,19 @@ class Moments:
         a -= explained @ explained.T
         return a, self.fy - explained @ told, max(self.yy - told @ told, 0.0), root.shape[1]
 
+    def unexplained(self, f, u):
+        """Return what u has not explained of the effects of some observations.
+
+        Returns
+        -------
+        left : ndarray of shape (m, n_effects)
+        leverages : ndarray of shape (m,)
+            How far each of them draws the fit of u alone to itself.
+        """
+        root = self._root()
+        told = u @ root
+        return f - told @ (self.fu @ root).T, (told**2).sum(axis=1)
+
     def curves(self, beta):
         """Return the weights of u beside given weights of f."""
         root = self._root()

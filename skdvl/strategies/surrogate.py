@@ -115,15 +115,11 @@ class Surrogate:
         masks = np.unpackbits(some.masks, axis=1, count=self.n).astype(float)
         z, s, u = self._features(some, slice(None), masks)
         effects = (s.T[:, :, None] * z[:, None, :]).reshape(len(z), s.shape[0] * self.n)
-        z = np.concatenate([effects, u], axis=1)
-        z *= np.sqrt(some.of_each(some.weights))[:, None]
-        n_effects = len(moments.fy)
-        total = np.block([[moments.ff, moments.fu], [moments.fu.T, moments.uu]])
-        ridge = np.full(len(total), 1e-8 * np.trace(total) / len(total))
-        ridge[:n_effects] += penalty
-        total[np.diag_indices_from(total)] += ridge
-        solved = cho_solve(cho_factor(total, lower=True, overwrite_a=True), z.T)
-        found = np.einsum("ij,ji->i", z, solved)
+        root = np.sqrt(some.of_each(some.weights))[:, None]
+        effects, found = moments.unexplained(effects * root, u * root)
+        if penalty > 0:
+            solved = cho_solve(_factor(moments.projected()[0], penalty), effects.T)
+            found += np.einsum("ij,ji->i", effects, solved)
         leverages = np.empty(len(order))
         places = np.linspace(0, len(order) - 1, len(asked)).astype(np.intp)
         leverages[order] = np.interp(np.arange(len(order)), places, found)
@@ -147,9 +143,22 @@ def fit(moments, penalty=None):
         penalty = _likeliest(a, c, yy, moments.count - rank)
     if penalty == 0:  # no coalition differs from another in more than its size
         return np.zeros_like(c), moments.curves(np.zeros_like(c)), 0.0
-    a[np.diag_indices_from(a)] += penalty
-    beta = cho_solve(cho_factor(a, lower=True, overwrite_a=True), c)
+    beta = cho_solve(_factor(a, penalty), c)
     return beta, moments.curves(beta), penalty
+
+
+def _factor(a, penalty):
+    """Return the Cholesky factor of a, in place, with a penalty, or one that is large enough.
+
+    Moments in single precision may be those of no real effects at all, by their last digits.
+    """
+    diagonal, places = np.diag(a).copy(), np.diag_indices_from(a)
+    while True:
+        a[places] = diagonal + penalty
+        try:
+            return cho_factor(a, lower=True)
+        except np.linalg.LinAlgError:
+            penalty *= 4
 
 
 def _likeliest(a, c, yy, n_free):
@@ -162,7 +171,9 @@ def _likeliest(a, c, yy, n_free):
         return penalties[-1]
     diagonal, beside, c = _tridiagonal(a, c)
     values = eigvalsh_tridiagonal(diagonal, beside)
-    diagonal, values = diagonal - min(values[0], 0), np.maximum(values, 0)  # rounding
+    lowest = min(values[0], 0.0)  # by rounding
+    diagonal, values = diagonal - lowest, np.maximum(values, 0)
+    penalties = penalties[penalties > -2 * lowest]
     beside = np.append(beside, 0)
     explained = [
         c @ solveh_banded(np.stack([diagonal + penalty, beside])[: len(a)], c, lower=True)
