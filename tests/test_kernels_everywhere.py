@@ -18,9 +18,11 @@ from sklearn.base import clone, is_classifier
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skdvl.coalitions import Walks
@@ -54,6 +56,7 @@ MORE = [
     KernelRidge(kernel="rbf"),
     QuadraticDiscriminantAnalysis(reg_param=0.1),
 ]
+SCALER = make_pipeline(StandardScaler(), LogisticRegression())
 SETS = labelled_sets()
 BUNDLED = ["breast_cancer", "digits", "iris", "wine", "diabetes"]
 POSITIVE = ["ComplementNB", "MultinomialNB"]
@@ -62,6 +65,7 @@ SCALED_IF_BUNDLED = ["KernelRidge", "LinearRegression", "Ridge", "RidgeClassifie
 
 # Data sets of which a kernel is to know beforehand that they are none of its business.
 DECLINED = {"LinearRegression": ["breast_cancer", "digits", "collinear"]}
+DECLINED["Pipeline"] = ["offset"]
 if "tol" not in LinearRegression().get_params():  # singular values are cut at rounding, no sooner
     DECLINED["LinearRegression"] += ["constant", "wide"]
 ORDINARY = [*BUNDLED, "strings", "5 classes", "10 classes"]
@@ -85,12 +89,13 @@ def _cases():
     """Pairs of a kernel and what it stands for."""
     for kernel in BUILT_IN:
         for kind in kernel.estimators:
-            yield kernel, at_optimum(kind()) if kernel is OptimumKernel else kind()
+            plain = SCALER if kind is Pipeline else kind()
+            yield kernel, at_optimum(plain) if kernel is OptimumKernel else plain
             yield from ((kernel, other) for other in MORE if type(other) is kind)
 
 
 CASES = list(_cases())
-every_kernel = pytest.mark.parametrize(("kind", "estimator"), CASES, ids=[str(e) for _, e in CASES])
+every_kernel = pytest.mark.parametrize(("kind", "estimator"), CASES, ids=["".join(str(e).split()) for _, e in CASES])
 
 
 def _prepared(estimator, name, X, X_val):

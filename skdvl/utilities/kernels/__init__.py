@@ -8,7 +8,7 @@ from .least_squares import (
     RidgeClassifierKernel,
     RidgeKernel,
 )
-from .logistic import LogisticRegressionKernel, OptimumKernel
+from .logistic import LogisticRegressionKernel, OptimumKernel, ScaledLogisticRegressionKernel
 from .moments import (
     BernoulliNBKernel,
     ComplementNBKernel,
@@ -44,5 +44,6 @@ BUILT_IN = [
     RidgeKernel,
     SVCKernel,
     SVRKernel,
+    ScaledLogisticRegressionKernel,
 ]
 """Each stands for the refits of the classes in its `estimators`; the first that will, does."""

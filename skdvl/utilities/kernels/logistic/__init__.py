@@ -2,5 +2,6 @@
 
 from .logistic import LogisticRegressionKernel
 from .optimum import OptimumKernel
+from .scaled import ScaledLogisticRegressionKernel
 
-__all__ = ["LogisticRegressionKernel", "OptimumKernel"]
+__all__ = ["LogisticRegressionKernel", "OptimumKernel", "ScaledLogisticRegressionKernel"]

@@ -34,12 +34,8 @@ class LogisticRegressionKernel(Kernel):
 
     @classmethod
     def supports(cls, estimator, X, y, X_val):
-        reason = odd_parameters(estimator, "lbfgs")
-        if reason:
-            return reason
-        if _n_vectors(y) * max(len(X), 2 * MEMORY * X.shape[1]) > CELLS:
-            return "there are too many rows, features or classes for many fits at once"
-        return cls(estimator, X, y, X_val[:1])._hopeless()
+        reason = odd_parameters(estimator, "lbfgs") or too_many(X, y)
+        return reason or cls(estimator, X, y, X_val[:1])._hopeless()
 
     def __init__(self, estimator, X, y, X_val):
         self.y, self.n_classes = y, y.max() + 1
@@ -79,14 +75,18 @@ class LogisticRegressionKernel(Kernel):
 
     def _solve(self, masks):
         """Return raw predictions of shape (n_vectors, B, m), and which are sure."""
-        fits = self._minimize(masks)
-        raw = self._raw(fits.x)
+        scaling = self._scaling(masks)
+        fits = self._minimize(masks, scaling)
+        raw = self._raw(fits.x, scaling)
         is_sure = fits.is_clear & (fits.spread < UNEVEN) & (fits.n_iter < MOST_ITERATIONS)
         is_slow = (fits.n_iter > QUICK) | (fits.spread > EVEN) | (fits.blur > SHARP)
+        if scaling is not None:
+            is_sure &= scaling.is_sure
         doubtful = np.flatnonzero(is_slow & is_sure)
         if len(doubtful):
-            again = self._minimize(masks[doubtful], NOISE)
-            moved = np.abs(self._raw(again.x) - raw[:, doubtful])
+            scaling = None if scaling is None else scaling.take(doubtful)
+            again = self._minimize(masks[doubtful], scaling, NOISE)
+            moved = np.abs(self._raw(again.x, scaling) - raw[:, doubtful])
             moved /= np.maximum(np.abs(raw[:, doubtful]), 1)
             is_sure[doubtful] = (
                 (again.n_trials == fits.n_trials[doubtful])
@@ -95,14 +95,23 @@ class LogisticRegressionKernel(Kernel):
             )
         return raw, is_sure
 
-    def _minimize(self, masks, noise=0.0):
-        loss = self.loss(masks, self.y, self.rows, self.is_penalised, self.C, noise)
+    def _scaling(self, masks):
+        """Return what scalers make of the rows of each coalition, or None."""
+        return None
+
+    def _minimize(self, masks, scaling, noise=0.0):
+        loss = self.loss(masks, self.y, self.rows, self.is_penalised, self.C, noise, scaling)
         most = min(self.max_iter, MOST_ITERATIONS)
         return minimize(loss, self.n_vectors * self.rows.shape[1], self.tol, most)
 
-    def _raw(self, x):
-        raw = x.reshape(-1, self.rows.shape[1]) @ self.val.T
-        return raw.reshape(len(x), self.n_vectors, -1).swapaxes(0, 1)
+    def _raw(self, x, scaling):
+        x = x.reshape(len(x), self.n_vectors, -1)
+        if scaling is not None:
+            x = x / scaling.scale[:, None]
+        raw = (x.reshape(-1, x.shape[2]) @ self.val.T).reshape(*x.shape[:2], -1)
+        if scaling is not None:
+            raw -= (x * scaling.centre[:, None]).sum(axis=2, keepdims=True)
+        return raw.swapaxes(0, 1)
 
     def _hopeless(self):
         """Say so where rounding decides what a refit is, even without any reason for doubt."""
@@ -140,6 +149,13 @@ def odd_parameters(estimator, solver):
         return "dual or warm_start is set"
     if not (estimator.tol > 0 and estimator.max_iter > 0 and estimator.C > 0):
         return "tol, max_iter or C is not positive"
+    return None
+
+
+def too_many(X, y):
+    """Return the reason if many fits at once would not fit into caches, or None."""
+    if _n_vectors(y) * max(len(X), 2 * MEMORY * X.shape[1]) > CELLS:
+        return "there are too many rows, features or classes for many fits at once"
     return None
 
 

@@ -22,9 +22,11 @@ class _Loss:
     noise : float
         Relative, for an exercise in what rounding may do: of coefficients, weights and values,
         other ones each time.
+    scaling : Scaling or None, default=None
+        What scalers make of the rows of each coalition.
     """
 
-    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
+    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0, scaling=None):
         self.noise, self.rng = noise, np.random.default_rng(0)
         counts = np.count_nonzero(masks, axis=1)
         self.weights = masks / counts[:, None]
@@ -32,11 +34,15 @@ class _Loss:
         self.y, self.rows = y, rows
         most = counts.max(initial=1)
         self.has_copies = most <= FEW * len(y) and most * len(masks) * rows.shape[1] <= CELLS
+        self.has_copies |= scaling is not None
         if self.has_copies:
             # All rows of a coalition, and some of no weight where others are larger.
             places = np.argsort(~masks, axis=1, kind="stable")[:, :most]
             self.weights = np.take_along_axis(self.weights, places, axis=1)
             self.y, self.rows = y[places], rows[places]
+        if scaling is not None:
+            self.rows -= scaling.centre[:, None]
+            self.rows /= scaling.scale[:, None]
 
     def __len__(self):
         return len(self.weights)
@@ -77,8 +83,8 @@ class _Loss:
 class BinaryLoss(_Loss):
     """Mean log-loss where there are two classes: one vector of coefficients."""
 
-    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
-        super().__init__(masks, y, rows, is_penalised, C, noise)
+    def __init__(self, masks, y, rows, *others):
+        super().__init__(masks, y, rows, *others)
         self.sign = np.where(self.y == 1, -1.0, 1.0)
 
     def keep(self, places):
@@ -111,8 +117,8 @@ class MultinomialLoss(_Loss):
     two classes left a refit has one vector; so the coefficients of the first stay at zero.
     """
 
-    def __init__(self, masks, y, rows, is_penalised, C, noise=0.0):
-        super().__init__(masks, y, rows, is_penalised, C, noise)
+    def __init__(self, masks, y, rows, *others):
+        super().__init__(masks, y, rows, *others)
         self.n_vectors = y.max() + 1
         self.is_seen = masks.astype(float) @ (y[:, None] == np.arange(self.n_vectors)) > 0
         self.is_free = self.is_seen.copy()
