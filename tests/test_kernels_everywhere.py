@@ -95,7 +95,8 @@ def _cases():
 
 
 CASES = list(_cases())
-every_kernel = pytest.mark.parametrize(("kind", "estimator"), CASES, ids=["".join(str(e).split()) for _, e in CASES])
+IDS = ["".join(str(estimator).split()) for _, estimator in CASES]
+every_kernel = pytest.mark.parametrize(("kind", "estimator"), CASES, ids=IDS)
 
 
 def _prepared(estimator, name, X, X_val):
