@@ -441,6 +441,10 @@ def test_comparison_hands_on_validation_rows_and_caches(iris):
             lambda v, X, y, *_: compare_valuators({"r": RandomValuator()}, X, y, estimator=1),
             "together",
         ),
+        (lambda v, X, y, X_test, y_test: _curve_of(v, X, y, X_test, y_test.astype(str)), "none of"),
+        (lambda v, *_: detection_curve(v, v > 1).found_at(30), "in percent"),
+        (lambda v, *_: detection_curve(v, v > 1).random_band(95), "level"),
+        (lambda v, *rows: _curve_of(v, *rows).random_band(95), "level"),
     ],
 )
 def test_refusals(iris, call, match):
@@ -460,6 +464,50 @@ def test_models_and_classes_are_no_valuators(iris, values, match):
         removal_curve(GaussianNB(), values, *iris[1:])
     with pytest.raises(TypeError, match=match):
         compare_valuators({"mine": values}, *iris[1:3])
+
+
+def _curve_of(values, *rows):
+    return removal_curve(GaussianNB(), values, *rows, fractions=[0, 0.1], random_state=0)
+
+
+def test_a_test_row_may_be_of_a_new_class(iris):
+    values, X, y, X_test, y_test = iris
+    new = _curve_of(values, X, y, X_test, np.where(y_test == 0, 7, y_test))
+    known = _curve_of(values, X, y, X_test, y_test)
+    assert (new.scores <= known.scores - 0.3).all()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "match"),
+    [(GaussianNB, r"write GaussianNB\(\)"), (np.arange(90), "in each other's place")],
+)
+def test_values_and_classes_are_no_models(iris, estimator, match):
+    with pytest.raises(TypeError, match=match):
+        removal_curve(estimator, GaussianNB(), *iris[1:])
+
+
+class Untouched(KNNShapleyValuator):
+    def fit(self, X, y, *, X_val=None, y_val=None, groups=None):
+        raise AssertionError("fitted")
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"groups": [1, 2]}, "groups has shape"),
+        ({"X_val": [[0.0] * 4]}, "X_val and y_val together"),
+        ({"scoring": "acc"}, "scoring"),
+        ({"estimator": StandardScaler()}, "Set scoring"),
+        ({"estimator": GaussianNB}, r"write GaussianNB\(\)"),
+        ({"y_test": np.zeros((60, 2))}, "y_test has shape"),
+        ({"y_test": ["?"] * 60}, "none of the labels"),
+    ],
+)
+def test_a_comparison_is_refused_before_any_fit(iris, options, match):
+    _, X, y, X_test, y_test = iris
+    given = {"estimator": GaussianNB(), "X_test": X_test, "y_test": y_test} | options
+    with pytest.raises((TypeError, ValueError), match=match):
+        compare_valuators({"mine": Untouched()}, X, y, **given)
 
 
 def test_pipelines_that_end_in_a_valuator(iris):

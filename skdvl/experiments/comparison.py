@@ -11,9 +11,9 @@ from ..valuators.base import valued
 from ..workers import ordered_map, pinned_threads
 from .curves import removal_curve
 from .detection import detection_curve
-from .drawing import Question
-from .folds import check_data
-from .orders import is_valuator, values_of
+from .drawing import Question, scorer_of
+from .folds import check_data, check_test_rows
+from .orders import Players, is_valuator, values_of
 
 
 def compare_valuators(
@@ -101,25 +101,16 @@ def compare_valuators(
     Name: detection_area, dtype: float64
     """
     pandas = _pandas()
-    if not isinstance(valuators, dict) or not valuators:
-        raise ValueError(f"valuators must be a dict of names to valuators; got {valuators!r}.")
-    for name, valuator in valuators.items():
-        if not is_valuator(valuator):
-            raise TypeError(f"{name} must be a valuator; got {valuator!r}.")
+    _check_valuators(valuators)
     X, y = check_data(X, y, "X", "y")
+    _check_rows(y, X_val, y_val, groups, is_flipped)
     wants_curve = estimator is not None
     if not wants_curve == (X_test is not None) == (y_test is not None):
         raise ValueError("Pass estimator, X_test and y_test together, or none of them.")
     if wants_curve:
         Question("removal", fractions, from_, n_random, n_jobs)
-        X_test, y_test = check_data(X_test, y_test, "X_test", "y_test")
-    if is_flipped is not None:  # refused before anything is fitted
-        if np.shape(is_flipped) != (len(y),):
-            raise ValueError(
-                f"is_flipped has shape {np.shape(is_flipped)} and X has {len(y)} rows; pass one "
-                "bool for each row."
-            )
-        detection_curve(np.arange(len(y)), is_flipped)
+        scorer_of(estimator, scoring)
+        X_test, y_test = check_test_rows(estimator, X_test, y_test, y)
     seed = check_random_state(random_state).randint(2**31 - 1)
     told = _fit_all(valuators, X, y, X_val, y_val, groups, n_jobs)
     values = {name: values_of(fitted, len(y), name) for name, (fitted, _) in told.items()}
@@ -138,6 +129,29 @@ def compare_valuators(
         for name, line in lines.items():
             line["valuator"] = told[name][0]
     return pandas.DataFrame.from_dict(lines, orient="index")
+
+
+def _check_valuators(valuators):
+    """Refuse what are no valuators with names."""
+    if not isinstance(valuators, dict) or not valuators:
+        raise ValueError(f"valuators must be a dict of names to valuators; got {valuators!r}.")
+    for name, valuator in valuators.items():
+        if not is_valuator(valuator):
+            raise TypeError(f"{name} must be a valuator; got {valuator!r}.")
+
+
+def _check_rows(y, X_val, y_val, groups, is_flipped):
+    """Refuse what does not fit the rows, before anything is fitted."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("Pass X_val and y_val together, or none of them.")
+    Players(len(y), groups)
+    if is_flipped is not None:
+        if np.shape(is_flipped) != (len(y),):
+            raise ValueError(
+                f"is_flipped has shape {np.shape(is_flipped)} and X has {len(y)} rows; pass one "
+                "bool for each row."
+            )
+        detection_curve(np.arange(len(y)), is_flipped)
 
 
 def _pandas():

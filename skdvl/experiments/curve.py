@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
+from ..valuators.inputs import check_level
 from .gains import area_weights
 
 
@@ -88,6 +89,7 @@ class ScoreCurve:
         -------
         lower, upper : ndarray of shape (m,)
         """
+        check_level(level)
         n = len(self.random_scores)
         reach = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(1 + 1 / n)
         reach = reach * self.random_scores.std(axis=0, ddof=1)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import gammaln
 
+from ..valuators.inputs import check_level
 from .gains import area_weights
 from .orders import Players, values_of
 
@@ -75,7 +76,10 @@ class DetectionCurve:
         -------
         found : float or ndarray
         """
-        return np.interp(share, self.inspected, self.found)
+        asked = np.asarray(share, dtype=float)
+        if not ((asked >= 0) & (asked <= 1)).all():
+            raise ValueError(f"share must be from 0 to 1, and not in percent; got {share!r}.")
+        return np.interp(asked, self.inspected, self.found)
 
     def random_band(self, level=0.95):
         """Return what is found in a random order with some probability, row by row.
@@ -91,6 +95,7 @@ class DetectionCurve:
         -------
         lower, upper : ndarray, as long as `inspected`
         """
+        check_level(level)
         n, m = round(self.n_flipped / self._rate), self.n_flipped
         places = np.unique(np.linspace(0, len(self.inspected) - 1, _EXACT).round().astype(int))
         drawn = np.rint(self.inspected[places] * n).astype(int)

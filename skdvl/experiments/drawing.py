@@ -71,7 +71,7 @@ def draw_curves(
 ):
     """Check what was passed; return the curve of the values, or one for each of a dict's."""
     X, y = check_data(X, y, "X", "y")
-    scorer = _make_scorer(estimator, scoring)
+    scorer = scorer_of(estimator, scoring)
     given = values if isinstance(values, dict) else {"values": values}
     if not given:
         raise ValueError("values is an empty dict; pass the values of at least one method.")
@@ -147,7 +147,21 @@ def _join(folds, question, words):
     )
 
 
-def _make_scorer(estimator, scoring):
+def scorer_of(estimator, scoring):
+    """Return a scorer; "accuracy" or "r2" if there is no `scoring`.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is none, but a class, or values.
+    """
+    if isinstance(estimator, type):
+        raise TypeError(f"{estimator.__name__} is a class; write {estimator.__name__}().")
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise TypeError(
+            f"estimator must be a model to train on the rows that are left; got a "
+            f"{type(estimator).__name__}. Are estimator and values in each other's place?"
+        )
     if scoring is not None:
         return check_scoring(estimator, scoring=scoring)
     if is_classifier(estimator):

@@ -52,6 +52,28 @@ def check_data(X, y, name_X, name_y):
     return X, y
 
 
+def check_test_rows(estimator, X_test, y_test, y):
+    """Check test rows against each other, and their labels against those of the training rows.
+
+    Labels that are new may be among them, as they may be in use; but not all.
+
+    Returns
+    -------
+    X_test : indexable
+    y_test : ndarray
+    """
+    X_test, y_test = check_data(X_test, y_test, "X_test", "y_test")
+    if y_test.shape[1:] != y.shape[1:]:
+        raise ValueError(f"y_test has shape {y_test.shape} and y has shape {y.shape}.")
+    if is_classifier(estimator) and y.ndim == 1 and set(y.tolist()).isdisjoint(y_test.tolist()):
+        raise ValueError(
+            f"y_test holds none of the labels that y holds: y_test has {str(y_test[0])!r} of "
+            f"type {y_test.dtype}, and y has {str(y[0])!r} of type {y.dtype}. Pass labels of the "
+            "same kind."
+        )
+    return X_test, y_test
+
+
 def make_folds(estimator, given, X, y, X_test, y_test, cv, groups):
     """Return one fold of explicit test rows, or those of a splitter.
 
@@ -75,9 +97,7 @@ def make_folds(estimator, given, X, y, X_test, y_test, cv, groups):
     if is_classifier(estimator):
         check_classes(y)
     if cv is None:
-        X_test, y_test = check_data(X_test, y_test, "X_test", "y_test")
-        if y_test.shape[1:] != y.shape[1:]:
-            raise ValueError(f"y_test has shape {y_test.shape} and y has shape {y.shape}.")
+        X_test, y_test = check_test_rows(estimator, X_test, y_test, y)
         params = {} if groups is None else {"groups": groups}
         values = {name: fitted_values(one, X, y, **params) for name, one in given.items()}
         return [Fold(X, y, X_test, y_test, groups, values)]

@@ -1,13 +1,12 @@
 """A picture of values: all of them in order, with intervals."""
 
-from numbers import Real
-
 import numpy as np
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from ..valuators.base import valued
-from .style import as_vector, open_axes, point_styles
+from ..valuators.inputs import check_level
+from .style import as_vector, open_axes, point_styles, restyled
 
 _NAMED = 30  # players whose names fit below an axis
 
@@ -117,6 +116,8 @@ class ValuesDisplay:
         check_level(level)
         if stderr is not None:
             stderr = as_vector(stderr, "stderr", len(values))
+            if (stderr < 0).any():
+                raise ValueError(f"stderr holds negative numbers, such as {np.nanmin(stderr)}.")
             reach = stderr * stats.norm.ppf((1 + level) / 2)
             intervals = values[:, None] + np.outer(reach, [-1.0, 1.0])
         display = cls(values, intervals, labels=labels, names=names, level=level)
@@ -180,14 +181,8 @@ class ValuesDisplay:
         for kind, style in zip(kinds, point_styles(), strict=False):
             mine = slice(None) if labels is None else labels == kind
             told = {} if labels is None else {"label": str(kind)}
-            style = options | style | told | kwargs
+            style = restyled(options | style | told, kwargs)
             (self.points_[kind],) = ax.plot(places[mine], values[mine], **style)
-
-
-def check_level(level):
-    """Refuse what is no probability."""
-    if not (isinstance(level, Real) and 0 < level < 1):
-        raise ValueError(f"level must be a number between 0 and 1, such as 0.95; got {level!r}.")
 
 
 def _sortable(labels):

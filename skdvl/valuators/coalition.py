@@ -1,7 +1,6 @@
 """Valuators that score coalitions: from X and y to games, through the rounds, to `values_`."""
 
 from abc import abstractmethod
-from numbers import Real
 
 import numpy as np
 import sklearn
@@ -30,6 +29,7 @@ from .base import BaseValuator, or_as_before
 from .inputs import (
     check_classes,
     check_groups,
+    check_level,
     check_rows,
     check_validation,
     make_splits,
@@ -259,10 +259,7 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         True
         """
         check_is_fitted(self, "values_")
-        if not (isinstance(level, Real) and 0 < level < 1):
-            raise ValueError(
-                f"level must be a number between 0 and 1, such as 0.95; got {level!r}."
-            )
+        check_level(level)
         centre, freedom = self._centre()
         reach = self.stderr_ * stats.t.ppf((1 + level) / 2, freedom)
         reach[np.isnan(centre)] = np.inf

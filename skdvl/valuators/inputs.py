@@ -5,6 +5,7 @@ in it are fit for the estimator is for the estimator to say, in its fit on all r
 """
 
 from copy import deepcopy
+from numbers import Real
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
@@ -136,6 +137,12 @@ def check_classes(y):
         raise ValueError(
             f"y holds one class only, {str(y[0])!r}; a classifier needs rows of at least 2 classes."
         )
+
+
+def check_level(level):
+    """Refuse what is no probability of an interval."""
+    if not (isinstance(level, Real) and 0 < level < 1):
+        raise ValueError(f"level must be a number between 0 and 1, such as 0.95; got {level!r}.")
 
 
 def check_groups(groups, n_rows):
