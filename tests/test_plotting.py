@@ -197,6 +197,36 @@ def test_convergence_of_errors(ax):
     assert ax.get_xscale() == ax.get_yscale() == "log"
 
 
+def test_convergence_of_groups(iris, ax):
+    X, X_val, y, y_val = iris
+    groups = np.array([f"vendor {j}" for j in range(12)])[np.arange(len(y)) * 7 % 12]
+    shapley = ShapleyValuator(
+        GaussianNB(), stopping=MaxRounds(3), store_history=True, random_state=0
+    )
+    shapley.fit(X, y, X_val=X_val, y_val=y_val, groups=groups)
+    display = ConvergenceDisplay.from_estimator(shapley, ax=ax)
+    _labelled(display)
+    n = len(shapley.groups_)
+    lines = dict(zip(display.rows_, display.lines_, strict=True))
+    assert len(lines) == min(n, 6)
+    for place, line in lines.items():
+        assert line.get_label() == f"group {shapley.groups_[place]}"
+        np.testing.assert_allclose(line.get_ydata()[-1], shapley.group_values_[place])
+    np.testing.assert_allclose(display.stderr[-1], shapley.group_stderr_)
+
+
+def test_convergence_of_what_is_exact_or_unknown(ax):
+    exact = ConvergenceDisplay.from_values([1, 2], [[1.0], [1.0]], [[0.0], [0.0]], ax=ax)
+    exact.plot(Figure().subplots(), kind="stderr")
+    _labelled(exact)
+    unknown = np.full((2, 2), np.nan)
+    _labelled(ConvergenceDisplay.from_values([1, 2], unknown, ax=Figure().subplots()))
+    told = ConvergenceDisplay.from_values(
+        [1, 2], [[1.0, 2.0]] * 2, rows=[False, True], ax=Figure().subplots()
+    )
+    assert told.rows_.tolist() == [1]
+
+
 # ------------------------------------------------------------------ influence
 
 
@@ -214,6 +244,16 @@ def test_influence(ax):
     assert -low == high == np.abs(influence[strongest]).max()
     assert len(display.signs_) == (influence[strongest] < low / 4).sum()
     assert display.colorbar_.ax.get_ylabel() == "effect"
+
+
+def test_signs_can_be_read_on_any_cell(ax):
+    display = InfluenceDisplay.from_values([[-1.0, -0.3], [0.5, 1.0]], ax=ax)
+    assert [sign.get_color() for sign in display.signs_] == ["white", "black"]
+    from matplotlib.colors import SymLogNorm
+
+    norm = SymLogNorm(0.1, vmin=-1, vmax=1)
+    display = InfluenceDisplay.from_values([[-1.0]], norm=norm, ax=Figure().subplots())
+    assert display.image_.norm is norm
 
 
 def test_influence_of_a_valuator(ax):
@@ -251,11 +291,43 @@ def test_influence_of_a_valuator(ax):
             ),
             "store_history=True",
         ),
+        (lambda ax: ValuesDisplay.from_values([1.0, 2.0], [1.0, -1.0], ax=ax), "negative"),
+        (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], rows=[7], ax=ax), "the 1 rows"),
+        (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], rows=[0.5], ax=ax), "the 1 rows"),
+        (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], names="ab", ax=ax), "names has"),
+        (lambda ax: DetectionCurveDisplay.from_values({}, [0, 1], ax=ax), "nothing to draw"),
+        (lambda ax: RemovalCurveDisplay.from_curves({}, ax=ax), "empty dict"),
+        (lambda ax: InfluenceDisplay.from_values([[1.0]], max_rows=0, ax=ax), "max_rows"),
+        (lambda ax: InfluenceDisplay.from_values([[1.0]], max_columns=2.5, ax=ax), "max_columns"),
     ],
 )
 def test_refusals(ax, call, match):
     with pytest.raises(ValueError, match=match):
         call(ax)
+
+
+def test_keywords_of_lines_may_be_short():
+    def ax():
+        return Figure().subplots()
+
+    short = {"c": "k", "ls": "--", "ms": 3}
+    values = ValuesDisplay.from_values([1.0, 2.0], ax=ax(), **short)
+    settling = ConvergenceDisplay.from_values([1, 2], np.zeros((2, 1)), ax=ax(), **short)
+    errors = settling.from_values(
+        [1, 2], np.zeros((2, 1)), np.ones((2, 1)), kind="stderr", ax=ax(), **short
+    )
+    found = DetectionCurveDisplay.from_values([1.0, -1.0], [0, 1], ax=ax(), **short)
+    lines = values.points_[None], *settling.lines_, *errors.lines_, found.lines_["values"]
+    for line in lines:
+        assert line.get_color() == "k" and line.get_linestyle() == "--"
+        assert line.get_markersize() == 3
+
+
+def test_lines_after_the_fifth_have_empty_markers():
+    values = np.arange(6.0)[None].repeat(2, axis=0)
+    display = ConvergenceDisplay.from_values([1, 2], values, ax=Figure().subplots())
+    faces = [line.get_markerfacecolor() for line in display.lines_]
+    assert faces[5] == "white" and "white" not in faces[:5]
 
 
 def test_axes_must_be_axes():

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..valuators.base import valued
-from .style import BAND, line_styles, open_axes, sparse_markers
+from .style import BAND, line_styles, open_axes, restyled, sparse_markers
 
 
 class ConvergenceDisplay:
@@ -17,11 +17,13 @@ class ConvergenceDisplay:
     evaluations : ndarray of int of shape (n_rounds,)
     values : ndarray of shape (n_rounds, n_samples)
     stderr : ndarray of shape (n_rounds, n_samples) or None, default=None
+    names : array-like of shape (n_samples,) or None, default=None
+        Names of the players where they are groups, and not rows.
 
     Attributes
     ----------
     rows_ : ndarray of int
-        The rows whose values are drawn.
+        The rows, or groups, whose values are drawn.
     lines_ : list of matplotlib.lines.Line2D
         The values of these rows; or the median standard error.
     bands_ : list of matplotlib.collections.PolyCollection
@@ -47,14 +49,17 @@ class ConvergenceDisplay:
     ['row 0', 'row 70']
     """
 
-    def __init__(self, evaluations, values, stderr=None):
+    def __init__(self, evaluations, values, stderr=None, *, names=None):
         self.evaluations = evaluations
         self.values = values
         self.stderr = stderr
+        self.names = names
 
     @classmethod
     def from_estimator(cls, valuator, *, ax=None, **kwargs):
         """Draw the history of a valuator that was fitted with ``store_history=True``.
+
+        If its players were groups, groups are drawn, with their names.
 
         Parameters
         ----------
@@ -75,11 +80,16 @@ class ConvergenceDisplay:
                 "coalitions keep one if store_history=True is set before fit; for others pass "
                 "arrays to ConvergenceDisplay.from_values."
             )
-        told = valuator.history_evaluations_, valuator.history_, valuator.history_stderr_
-        return cls.from_values(*told, ax=ax, **kwargs)
+        told, names = (valuator.history_, valuator.history_stderr_), None
+        if getattr(valuator, "groups_", None) is not None:
+            names, row_groups = valuator.groups_, np.asarray(valuator._row_groups)
+            _, first, sizes = np.unique(row_groups, return_index=True, return_counts=True)
+            told = tuple(history[:, first] * sizes for history in told)
+        evaluations = valuator.history_evaluations_
+        return cls.from_values(evaluations, *told, names=names, ax=ax, **kwargs)
 
     @classmethod
-    def from_values(cls, evaluations, values, stderr=None, *, ax=None, **kwargs):
+    def from_values(cls, evaluations, values, stderr=None, *, names=None, ax=None, **kwargs):
         """Draw values that were kept by whatever means.
 
         Parameters
@@ -87,6 +97,8 @@ class ConvergenceDisplay:
         evaluations : array-like of shape (n_rounds,)
         values : array-like of shape (n_rounds, n_samples)
         stderr : array-like of shape (n_rounds, n_samples) or None, default=None
+        names : array-like of shape (n_samples,) or None, default=None
+            Names of the players where they are groups, and not rows.
         ax : matplotlib.axes.Axes or None, default=None
         **kwargs : dict
             Passed to `plot`.
@@ -108,7 +120,12 @@ class ConvergenceDisplay:
                 f"stderr has shape {stderr.shape} and values has shape {values.shape}; expected "
                 "the same."
             )
-        return cls(evaluations, values, stderr).plot(ax=ax, **kwargs)
+        if names is not None and np.shape(names) != values.shape[1:]:
+            raise ValueError(
+                f"names has shape {np.shape(names)} and there are {values.shape[1]} players; pass "
+                "one for each."
+            )
+        return cls(evaluations, values, stderr, names=names).plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, *, kind="values", rows=None, **kwargs):
         """Draw.
@@ -120,8 +137,8 @@ class ConvergenceDisplay:
         kind : {"values", "stderr"}, default="values"
             Values of some rows, or standard errors of all, on logarithmic axes.
         rows : array-like of int or None, default=None
-            The rows to draw. None takes the three of lowest and the three of highest value at the
-            end.
+            The rows to draw, or the places of groups in `names`. None takes the three of lowest
+            and the three of highest value at the end.
         **kwargs : dict
             Passed to ``ax.plot``.
 
@@ -133,15 +150,23 @@ class ConvergenceDisplay:
             raise ValueError(f'kind must be "values" or "stderr"; got {kind!r}.')
         if kind == "stderr" and self.stderr is None:
             raise ValueError('kind="stderr" needs standard errors, and none were passed.')
-        self.rows_ = self._rows() if rows is None else np.atleast_1d(rows)
+        self.rows_ = self._rows() if rows is None else self._check_rows(rows)
         self.ax_, self.figure_ = open_axes(ax, "ConvergenceDisplay")
         self.lines_, self.bands_ = [], []
         draw = self._draw_values if kind == "values" else self._draw_errors
         options = {"markevery": sparse_markers(len(self.evaluations)), "markersize": 4}
         draw(self.ax_, options, kwargs)
         self.ax_.set_xlabel("coalitions scored")
-        self.ax_.legend()
+        if self.ax_.get_legend_handles_labels()[0]:
+            self.ax_.legend()
         return self
+
+    def _check_rows(self, rows):
+        n = self.values.shape[1]
+        try:
+            return np.atleast_1d(np.arange(n)[np.asarray(rows)])
+        except IndexError as error:
+            raise ValueError(f"rows must be numbers of the {n} rows; got {rows!r}.") from error
 
     def _rows(self):
         order = np.argsort(self.values[-1], kind="stable")
@@ -150,7 +175,8 @@ class ConvergenceDisplay:
 
     def _draw_values(self, ax, options, kwargs):
         for row, style in zip(self.rows_, line_styles(), strict=False):
-            style = options | style | {"label": f"row {row}"} | kwargs
+            name = f"row {row}" if self.names is None else f"group {self.names[row]}"
+            style = restyled(options | style | {"label": name}, kwargs)
             (line,) = ax.plot(self.evaluations, self.values[:, row], **style)
             self.lines_.append(line)
             if self.stderr is not None:
@@ -163,10 +189,13 @@ class ConvergenceDisplay:
 
     def _draw_errors(self, ax, options, kwargs):
         ends = np.quantile(self.stderr, [0.05, 0.5, 0.95], axis=1, method="nearest")
+        what = "row" if self.names is None else "group"
         lower, middle, upper = np.where(np.isfinite(ends), ends, np.nan)
         self.bands_.append(
-            ax.fill_between(self.evaluations, lower, upper, label="nine rows in ten", **BAND)
+            ax.fill_between(self.evaluations, lower, upper, label=f"nine {what}s in ten", **BAND)
         )
-        style = options | next(line_styles()) | {"label": "median row"} | kwargs
+        style = restyled(options | next(line_styles()) | {"label": f"median {what}"}, kwargs)
         self.lines_ += ax.plot(self.evaluations, middle, **style)
-        ax.set(ylabel="standard error", xscale="log", yscale="log")
+        ax.set(ylabel="standard error", xscale="log")
+        if (upper > 0).any():  # exact values have no errors
+            ax.set_yscale("log")

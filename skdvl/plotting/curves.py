@@ -1,7 +1,7 @@
 """A picture of what is left when rows are dropped, or of what rows teach as they are added."""
 
 from ..experiments import ScoreCurve, removal_curve
-from .style import BAND, line_styles, open_axes
+from .style import BAND, line_styles, open_axes, restyled
 
 
 class RemovalCurveDisplay:
@@ -112,6 +112,8 @@ class RemovalCurveDisplay:
         display : RemovalCurveDisplay
         """
         curves = {"values": curves} if isinstance(curves, ScoreCurve) else dict(curves)
+        if not curves:
+            raise ValueError("curves is an empty dict; pass one curve at least.")
         if len({(curve.kind, curve.from_) for curve in curves.values()}) != 1:
             told = sorted({f"{curve.kind} from the {curve.from_}" for curve in curves.values()})
             raise ValueError(
@@ -144,7 +146,7 @@ class RemovalCurveDisplay:
             percent, first.random_mean, color="0.4", linestyle=":", label="random, mean"
         )
         for (name, curve), style in zip(self.curves.items(), line_styles(), strict=False):
-            style = {"markersize": 4, "label": name} | style | kwargs
+            style = restyled({"markersize": 4, "label": name} | style, kwargs)
             (self.lines_[name],) = ax.plot(100 * curve.fractions, curve.scores, **style)
         done = "dropped" if first.kind == "removal" else "added"
         ax.set_xlabel(f"rows {done}, {first.from_} values first (%)")

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..experiments import DetectionCurve, detection_curve
 from ..valuators.base import valued
-from .style import BAND, line_styles, open_axes, sparse_markers
+from .style import BAND, line_styles, open_axes, restyled, sparse_markers
 
 
 class DetectionCurveDisplay:
@@ -111,6 +111,8 @@ class DetectionCurveDisplay:
         display : DetectionCurveDisplay
         """
         curves = {"values": curves} if isinstance(curves, DetectionCurve) else dict(curves)
+        if not curves:
+            raise ValueError("There is nothing to draw: pass the values of one method at least.")
         if len({(curve.n_flipped, curve.best_area) for curve in curves.values()}) != 1:
             raise ValueError("The curves of one picture must be for the same wrong rows.")
         return cls(curves).plot(ax=ax, **kwargs)
@@ -144,9 +146,9 @@ class DetectionCurveDisplay:
         for (name, curve), style in zip(self.curves.items(), line_styles(), strict=False):
             every = sparse_markers(len(curve.inspected))
             style = {"markersize": 4, "markevery": every} | style
-            style |= {"label": f"{name} (area {curve.area:.2f})"} | kwargs
+            style |= {"label": f"{name} (area {curve.area:.2f})"}
             x, y = 100 * np.stack([curve.inspected, curve.found])
-            (self.lines_[name],) = ax.plot(x, y, **style)
+            (self.lines_[name],) = ax.plot(x, y, **restyled(style, kwargs))
         ax.set_xlabel("rows inspected, lowest values first (%)")
         ax.set_ylabel("wrong rows found (%)")
         ax.legend()

@@ -1,8 +1,13 @@
 """A picture of what each training row does to each prediction."""
 
+from numbers import Integral
+
 import numpy as np
 
 from .style import open_axes
+
+_BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in black and white
+_INK = {False: "black", True: "white"}  # of a sign, by whether its cell is dark
 
 
 class InfluenceDisplay:
@@ -95,6 +100,9 @@ class InfluenceDisplay:
             raise ValueError(
                 f"influence has shape {influence.shape}; expected (n_rows, n_predictions)."
             )
+        for name, limit in (("max_rows", max_rows), ("max_columns", max_columns)):
+            if not (isinstance(limit, Integral) and limit >= 1):
+                raise ValueError(f"{name} must be an int, 1 or more; got {limit!r}.")
         strength = np.nan_to_num(np.abs(influence))
         rows, columns = (
             np.sort(np.argsort(-strength.sum(axis=axis), kind="stable")[:limit])
@@ -119,15 +127,18 @@ class InfluenceDisplay:
         ax, self.figure_ = open_axes(ax, "InfluenceDisplay")
         self.ax_, shown = ax, self.influence[np.ix_(self.rows, self.columns)]
         largest = float(np.nanmax(np.abs(shown), initial=0.0)) or 1.0
-        options = {"cmap": "RdBu", "vmin": -largest, "vmax": largest, "aspect": "auto"}
-        self.image_ = ax.imshow(shown, **({"interpolation": "nearest"} | options | kwargs))
+        options = {"cmap": "RdBu", "aspect": "auto", "interpolation": "nearest"}
+        if "norm" not in kwargs:  # which has a range of its own
+            options |= {"vmin": -largest, "vmax": largest}
+        self.image_ = ax.imshow(shown, **(options | kwargs))
         self.colorbar_ = self.figure_.colorbar(self.image_, ax=ax, label=self.label)
         self.signs_ = []
         if shown.size <= 2500:
-            strong = np.argwhere(shown < -largest / 4)
+            style = {"ha": "center", "va": "center", "fontsize": 6 if max(shown.shape) > 20 else 10}
+            dark = self.image_.to_rgba(shown)[..., :3] @ _BRIGHTNESS < 0.5
             self.signs_ = [
-                ax.text(column, row, "\N{MINUS SIGN}", ha="center", va="center", fontsize=6)
-                for row, column in strong
+                ax.text(column, row, "\N{MINUS SIGN}", color=_INK[dark[row, column]], **style)
+                for row, column in np.argwhere(shown < -largest / 4)
             ]
         for axis, numbers in ((ax.yaxis, self.rows), (ax.xaxis, self.columns)):
             step = max(1, -(-len(numbers) // 10))

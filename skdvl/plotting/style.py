@@ -43,11 +43,21 @@ def open_axes(ax, name):
     return ax, ax.figure
 
 
+def restyled(style, given):
+    """Return keywords of a line, those that a user gave in place of others, also as "ls" or "c"."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return style | normalize_kwargs(given, Line2D)
+
+
 def line_styles():
     """Yield keywords of lines that can be told apart in black and white, without end."""
     for number in count():
         line, marker = _LINES[number % len(_LINES)], _MARKERS[number % len(_MARKERS)]
-        yield {"linestyle": line, "marker": marker, "color": f"C{number % 10}"}
+        style = {"linestyle": line, "marker": marker, "color": f"C{number % 10}"}
+        is_filled = number // len(_LINES) % 2 == 0
+        yield style | ({} if is_filled else {"markerfacecolor": "white"})
 
 
 def point_styles():
