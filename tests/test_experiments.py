@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.integrate import trapezoid
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, norm
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import FitFailedWarning
@@ -297,6 +297,18 @@ def test_error_of_detection_is_delongs():
     variance += wins.mean(axis=0).var(ddof=1) / wins.shape[1]
     assert curve.area_stderr == pytest.approx(np.sqrt(variance) * (1 - wrong.mean()))
     assert curve.area_interval[0] < curve.area < curve.area_interval[1]
+
+
+def test_intervals_of_detection_hold_the_area_near_the_best_one():
+    """About as often as they say, where few rows are wrong and most of them come first."""
+    true, held = norm.cdf(2.2 / np.sqrt(2)), []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        wrong = np.arange(200) < 20
+        curve = detection_curve(rng.standard_normal(200) - 2.2 * wrong, wrong)
+        lower, upper = ((np.array(curve.area_interval) - 0.05) / 0.9).tolist()
+        held.append(lower <= true <= upper)
+    assert np.mean(held) > 0.9
 
 
 def test_random_band_of_detection_holds_random_orders():

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
-from scipy.special import gammaln
+from scipy.special import expit, gammaln, logit
 
 from ..valuators.inputs import check_level
 from .gains import area_weights
@@ -30,7 +30,8 @@ class DetectionCurve:
         Its standard error, as these rows are a sample of others; infinite with a single row of
         either kind, and with groups, whose rows are no independent sample.
     area_interval : tuple of (float, float)
-        A 95 % interval by the normal distribution, within what is possible.
+        A 95 % interval, by the normal distribution of the logit: near the best area, errors are
+        far from symmetric. It tells nothing if all wrong rows come first, or last.
     best_area : float
         The area if all wrong rows came first.
 
@@ -162,10 +163,21 @@ def detection_curve(values, is_flipped, *, groups=None):
     area = float(area_weights(inspected) @ found)
     best = 1 - wrong.mean() / 2
     stderr = np.inf if groups is not None else _stderr(values, wrong) * (1 - wrong.mean())
-    reach = 1.959963984540054 * stderr
-    ends = max(area - reach, 1 - best), min(area + reach, best)
+    ends = _interval(area, stderr, 1 - best, best)
     told = area, float(stderr), tuple(map(float, ends)), float(best)
     return DetectionCurve(inspected, found, int(wrong.sum()), *told)
+
+
+def _interval(area, stderr, worst, best):
+    """Return the ends of a 95 % interval, within what is possible."""
+    share = (area - worst) / (best - worst)  # the area under the ROC curve
+    if not np.isfinite(stderr):
+        return worst, best
+    if stderr == 0 or not 0 < share < 1:
+        return area, area
+    reach = 1.959963984540054 * stderr / (best - worst) / (share * (1 - share))
+    ends = expit(logit(share) + np.array([-reach, reach]))
+    return tuple(worst + (best - worst) * ends)
 
 
 def _quantiles(n, n_wrong, n_drawn, levels):
