@@ -160,6 +160,28 @@ def test_values_of_groups_are_sums(kind):
     np.testing.assert_allclose(valuator.group_stderr_, errors, rtol=1e-7)
 
 
+@pytest.mark.parametrize("group_effect", ["sum", "joint"])
+@pytest.mark.parametrize("folds", [False, True])
+def test_groups_of_one_row_in_another_order(folds, group_effect):
+    X, y, X_val, y_val = data()
+    given = {} if folds else {"X_val": X_val, "y_val": y_val}
+    expected = InfluenceValuator(Ridge(), kind="loo", cv=4).fit(X, y, **given)
+    groups = np.random.default_rng(0).permutation(40)
+    valuator = InfluenceValuator(Ridge(), kind="loo", cv=4, group_effect=group_effect)
+    valuator.fit(X, y, groups=groups, **given)
+    np.testing.assert_allclose(valuator.values_, expected.values_, rtol=1e-8)
+    np.testing.assert_allclose(valuator.stderr_, expected.stderr_, rtol=1e-8)
+
+
+def test_folds_that_train_on_one_row_of_each_group():
+    X, y, X_val, y_val = data(n=20)
+    X, y, groups = np.vstack([X, X]), np.r_[y, y], np.tile(np.arange(20)[::-1], 2)
+    cv = [(np.arange(20), np.arange(20, 40)), (np.arange(20, 40), np.arange(20))]
+    alone = InfluenceValuator(Ridge(), cv=cv).fit(X, y)
+    valuator = InfluenceValuator(Ridge(), cv=cv).fit(X, y, groups=groups)
+    np.testing.assert_allclose(valuator.group_values_, alone.values_[:20][::-1], rtol=1e-8)
+
+
 def test_a_fitted_model_is_taken_as_it_is():
     X, y, X_val, y_val = data()
     given = {"X_val": X_val, "y_val": y_val}

@@ -39,7 +39,8 @@ class Question:
     def tell(self, effects, target, player_of_row):
         """Return mean effects of players on a target, and standard errors."""
         first = self.kind == "influence"
-        has_groups = player_of_row.max() + 1 < len(player_of_row)
+        # Groups of one row each are groups too: their names may be in another order.
+        has_groups = not np.array_equal(player_of_row, np.arange(len(player_of_row)))
         if has_groups and self.group_effect == "joint":
             return joint_effects(effects, target, first, player_of_row)
         return effects.mean_on_losses(target, first, player_of_row if has_groups else None)
