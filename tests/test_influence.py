@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, Ridge
@@ -14,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from skdvl import DataPruner, InfluenceValuator
+from skdvl import BoostInValuator, DataPruner, InfluenceValuator
 from skdvl import make_pipeline as pruning_pipeline
 
 MODELS = [
@@ -212,6 +214,50 @@ def test_the_last_step_of_a_pipeline():
     )
     np.testing.assert_allclose(told.values_, expected, rtol=1e-8, atol=1e-12)
     assert list(told.to_frame().columns) == ["value", "stderr", "count"]
+
+
+def weighted_values(pipeline, X, y, **weights):
+    valuator = InfluenceValuator(pipeline, kind="loo")
+    return valuator.fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:], **weights).values_
+
+
+def test_weights_are_those_of_the_last_step():
+    X, y, *_ = data()
+    weight = np.linspace(0.5, 2, 30)
+    X = X - np.average(X[:30], axis=0, weights=weight)  # so that both scalers see the same mean
+    expected = weighted_values(
+        make_pipeline(StandardScaler(with_std=False), Ridge()), X, y, ridge__sample_weight=weight
+    )
+    nested = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(with_std=False), Ridge()))
+    nested.set_params(standardscaler__with_std=False)
+    told = weighted_values(nested, X, y, pipeline__ridge__sample_weight=weight)
+    np.testing.assert_allclose(told, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("booster", [False, True])
+def test_weights_are_those_that_routing_brings_to_the_last_step(booster):
+    X, y, *_ = data()
+    weight = np.linspace(0.5, 2, 40)
+    with config_context(enable_metadata_routing=True):
+        scaler, model = StandardScaler(with_std=False), Ridge()
+        if booster:
+            model = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5)
+        valuator = BoostInValuator if booster else InfluenceValuator
+        given = {"X_val": X[:9], "y_val": y[:9]}
+        alone = valuator(clone(model).set_fit_request(sample_weight=True))
+        expected = alone.fit(
+            X - X.mean(axis=0), y, sample_weight=weight, X_val=X[:9] - X.mean(axis=0), y_val=y[:9]
+        )
+        scaler.set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, clone(model).set_fit_request(sample_weight="importance"))
+        told = valuator(pipeline).fit(X, y, importance=weight, **given)
+        np.testing.assert_allclose(told.values_, expected.values_, rtol=1e-8)
+        scaler.set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(scaler, clone(model).set_fit_request(sample_weight=False))
+        told = valuator(pipeline).fit(X, y, sample_weight=weight, **given)
+        middle = np.average(X, axis=0, weights=weight)
+        plain = valuator(model).fit(X - middle, y, X_val=X[:9] - middle, y_val=y[:9])
+        np.testing.assert_allclose(told.values_, plain.values_, rtol=1e-8)
 
 
 def test_refusals():

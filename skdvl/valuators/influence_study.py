@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
@@ -47,12 +49,17 @@ class Question:
 
 
 def weight_of(estimator, X, params):
-    """Return the sample weights among the parameters of a fit, or None."""
-    names = ["sample_weight"]
-    if hasattr(estimator, "steps"):
-        names.append(f"{estimator.steps[-1][0]}__sample_weight")
-    given = [params[name] for name in names if params.get(name) is not None]
-    return _check_sample_weight(given[0], X) if given else None
+    """Return the sample weights that the last step of pipelines was given to fit, or None."""
+    while hasattr(estimator, "steps") and params:
+        name, step = estimator.steps[-1]
+        if get_config()["enable_metadata_routing"]:
+            params = process_routing(estimator, "fit", **params)[name].fit
+        else:
+            start = f"{name}__"
+            params = {k[len(start) :]: v for k, v in params.items() if k.startswith(start)}
+        estimator = step
+    weight = params.get("sample_weight")
+    return None if weight is None else _check_sample_weight(weight, X)
 
 
 def effects_of(estimator, X, y, params, question):
