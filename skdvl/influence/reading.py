@@ -17,7 +17,7 @@ from sklearn.linear_model import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
-from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 from . import classifiers, regressors
 from .terms import assemble
@@ -71,12 +71,13 @@ def check_supported(name, estimator):
 
 
 def as_design(estimator, X):
-    """Return X as the last step of the estimator sees it, in numbers."""
+    """Return X as the last step of a fitted estimator sees it, in numbers."""
     while isinstance(estimator, Pipeline):
         if len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
         estimator = estimator.steps[-1][1]
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    options = {"accept_sparse": "csr", "dtype": np.float64}
+    X = validate_data(estimator, X, reset=False, **options)
     return X.tocsr() if sparse.issparse(X) else X
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,6 +43,17 @@ class OneFitValuator(BaseValuator):
     def _check_model(self, model, is_fitted):
         """Refuse an estimator that will not do, before anything is fitted."""
 
+    def _check_rows_stay(self, model):
+        """Refuse pipelines whose last step is fitted on other rows than those that are given."""
+        for name, step in getattr(model, "steps", ()):
+            if hasattr(step, "fit_resample") and not isinstance(step, FrozenEstimator):
+                raise ValueError(
+                    f"{type(self).__name__} values the rows that a model is fitted on, and step "
+                    f"{name!r} drops or adds some before. Value the rows that it leaves, or use "
+                    "LeaveOneOutValuator, which refits the whole pipeline."
+                )
+            self._check_rows_stay(step)
+
     def _model(self, y):
         """Return the estimator, seeded but not fitted, or as it is; refuse what will not do."""
         name = type(self).__name__
@@ -52,6 +64,7 @@ class OneFitValuator(BaseValuator):
             )
         model, is_fitted = thaw(self.estimator, self.prefit)
         self._check_model(model, is_fitted)
+        self._check_rows_stay(model)
         if not is_fitted:
             seed = check_random_state(self.random_state).randint(2**31 - 1)
             return pin_seeds(clone(model), seed), False
@@ -63,7 +76,20 @@ class OneFitValuator(BaseValuator):
                 "it on these rows, or set prefit=False. A clone is not fitted any more: in a "
                 "search or a pruner, wrap it in sklearn.frozen.FrozenEstimator."
             ) from error
+        self._check_labels(last_step(model), y)
         return model, True
+
+    def _check_labels(self, model, y):
+        """Refuse labels that a fitted classifier has not met."""
+        if not hasattr(model, "classes_"):
+            return
+        unknown = sorted(set(y.tolist()) - set(model.classes_.tolist()), key=str)
+        if unknown:
+            raise ValueError(
+                f"{type(model).__name__} does not know these labels of y: {unknown}; it was "
+                f"fitted on {model.classes_.tolist()}. Pass the rows and labels that it was fitted "
+                "on, or let the valuator fit it (prefit=False)."
+            )
 
     def _splits(self, X, y, groups, X_val, is_fitted, classifier):
         """Return the folds that rows are valued on, None where none are needed."""
