@@ -216,6 +216,26 @@ def test_the_last_step_of_a_pipeline():
     assert list(told.to_frame().columns) == ["value", "stderr", "count"]
 
 
+def test_what_can_be_predicted_without():
+    X, y, X_val, _ = data()
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    valuator = InfluenceValuator(Ridge()).fit(frame, y)
+    expected = next(refits(Ridge(), X, y, drop=[[0, 1, 2]])).predict(X[:3])
+    for rows in ([0, 1, 2], slice(3), np.arange(40) < 3, (-40, 1, 2)):
+        told = valuator.predict_without(list(rows) if isinstance(rows, tuple) else rows)
+        np.testing.assert_allclose(told, expected, rtol=1e-8)
+    for rows in (None, True, [[0, 1]], np.arange(3)[:, None]):
+        with pytest.raises(ValueError, match="rows must be a row number"):
+            valuator.predict_without(rows)
+    for rows, told in (([], "leave some"), ([0, 0], "once"), (40, "it has 40"), (1.0, "it has 40")):
+        with pytest.raises(ValueError, match=told):
+            valuator.predict_without(rows)
+    with pytest.raises(ValueError, match="feature names should match"):
+        valuator.predict_without(0, frame[list("edcba")])
+    with pytest.raises(ValueError, match="4 features.* expecting 5"):
+        InfluenceValuator(Ridge()).fit(X, y).predict_without(0, X_val[:, :4])
+
+
 def weighted_values(pipeline, X, y, **weights):
     valuator = InfluenceValuator(pipeline, kind="loo")
     return valuator.fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:], **weights).values_

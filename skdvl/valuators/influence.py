@@ -275,23 +275,38 @@ class InfluenceValuator(OneFitValuator):
         -------
         told : ndarray of shape (n,) or (n, n_classes)
             Targets, probabilities, or decisions of a model without probabilities; exact for least
-            squares, and after a step of Newton's method for others.
+            squares, and after a step of Newton's method for others. NaN where the rows that go
+            decide a coefficient alone.
+
+        Raises
+        ------
+        ValueError
+            If rows are named that there are not, or X is not what the model takes.
         """
         check_is_fitted(self, "values_")
         effects = self._effects
         fit = effects.fit
-        everything = np.arange(len(fit))
-        try:
-            rows = np.atleast_1d(everything[rows])
-        except IndexError as error:
-            raise ValueError(
-                f"rows={rows!r} names rows that the training set does not have; it has {len(fit)}."
-            ) from error
-        if len(np.unique(rows)) < len(rows) or not 0 < len(rows) < len(fit):
-            raise ValueError("rows must name each row that goes once, and leave some.")
+        rows = self._rows_that_go(rows, len(fit))
         coef = fit.coef + joint_step(effects, rows)
         Z = fit.rows(rows) if X is None else fit.of_model(as_design(self.estimator_, X))
         return fit.loss.predict(Z @ coef)
+
+    def _rows_that_go(self, rows, n):
+        """Return numbers of rows of the training set, each of them once."""
+        try:
+            told = np.arange(n)[rows]
+        except IndexError as error:
+            raise ValueError(
+                f"rows={rows!r} names rows that the training set does not have; it has {n}."
+            ) from error
+        if np.ndim(rows) > 1 or np.ndim(told) > 1:
+            raise ValueError(
+                f"rows must be a row number, or a list, slice or mask of rows; got {rows!r}."
+            )
+        told = np.atleast_1d(told)
+        if len(np.unique(told)) < len(told) or not 0 < len(told) < n:
+            raise ValueError("rows must name each row that goes once, and leave some.")
+        return told
 
     def _question(self):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
