@@ -128,6 +128,32 @@ def test_refusals():
             InfluenceValuator(model).fit(X, y)
 
 
+def test_classes_are_counted_as_stochastic_gradients_count_them():
+    """They take a balance of rows, not of their weights."""
+    X, y = make_classification(80, weights=[0.8], random_state=0)
+    weight = np.where(y == 1, 3.0, 1.0)
+    model = SGDClassifier("log_loss", class_weight="balanced", random_state=0)
+    fit = read(model.fit(X, y, sample_weight=weight), X, y, weight)
+    np.testing.assert_allclose(fit.weight, weight * len(y) / 2 / np.bincount(y)[y])
+
+
+@pytest.mark.parametrize("model", [SGDClassifier("log_loss"), SGDRegressor()], ids=repr)
+def test_stochastic_gradients_without_a_penalty(model):
+    X, y = make_classification(80, random_state=0)
+    model = model.set_params(penalty=None, l1_ratio=None, random_state=0)
+    fit = read(model.fit(X, y), X, y)
+    assert (fit.ridge == 0).all() and (fit.slope == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["influence", "alo"])
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_a_model_of_zeros_is_moved_by_no_row(kind, solver):
+    X, y = make_classification(80, random_state=0)
+    model = Lasso(alpha=100, fit_intercept=False)
+    valuator = InfluenceValuator(model, kind=kind, solver=solver).fit(X, y, X_val=X, y_val=y)
+    np.testing.assert_array_equal(valuator.values_, 0)
+
+
 SPARSE_MODELS = [
     Lasso(alpha=0.3, tol=1e-12),
     ElasticNet(alpha=0.5, l1_ratio=0.6, fit_intercept=False, tol=1e-12),

@@ -17,6 +17,8 @@ def _class_weights(estimator, y, weight):
     if isinstance(weights, dict):
         labels = estimator.classes_.tolist()
         return np.array([float(weights.get(label, 1.0)) for label in labels])
+    if weight is None:  # the estimator does not weigh rows when it counts them
+        return compute_class_weight(weights, classes=classes, y=y)
     weighs_rows = "sample_weight" in inspect.signature(compute_class_weight).parameters
     options = {"sample_weight": weight} if weighs_rows else {}
     return compute_class_weight(weights, classes=classes, y=y, **options)
@@ -112,11 +114,13 @@ def sgd(estimator, y, weight):
     """Read SGDClassifier as if it were at its optimum."""
     loss = _SGD[estimator.loss](estimator.epsilon)
     share = np.ones(len(y))
-    return _one_vs_rest(estimator, loss, y, weight, share=share, **sgd_penalty(estimator))
+    return _one_vs_rest(estimator, loss, y, None, share=share, **sgd_penalty(estimator))
 
 
 def sgd_penalty(estimator):
     """Return the penalty of a model that is fitted by stochastic gradients."""
+    if estimator.penalty is None:
+        return {"l2": 0.0, "l1": 0.0}
+    strength = estimator.alpha
     ratio = {"l2": 0.0, "l1": 1.0}.get(estimator.penalty, estimator.l1_ratio)
-    strength = 0.0 if estimator.penalty is None else estimator.alpha
     return {"l2": strength * (1 - ratio), "l1": strength * ratio}

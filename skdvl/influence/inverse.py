@@ -35,7 +35,7 @@ class Inverse:
 
     def solve(self, right):
         """Return the products with columns of shape (P, m, k), or (P, m), in the same shape."""
-        flat = self.half.reshape(len(self.half), -1)
+        flat = self.half.reshape(len(self.half), np.prod(self.half.shape[1:]))
         columns = right.reshape(flat.shape[1], -1)
         inner = flat @ columns
         if self.sign is not None:
@@ -74,7 +74,7 @@ def direct(fit):
         half = _inverse_of_hessian(hessian(fit)[np.ix_(free, free)])
     whole = np.zeros((len(half), len(free)))
     whole[:, free] = half
-    return Inverse(whole.reshape(-1, *fit.free.shape))
+    return Inverse(whole.reshape(len(half), *fit.free.shape))
 
 
 def hessian(fit, levelled=True):
