@@ -253,6 +253,29 @@ def test_early_stopping_holds_rows_out():
         BoostInValuator(no_seed, prefit=True).fit(X, y, X_val=X_val, y_val=y_val)
 
 
+def test_rows_held_out_to_stop_early_leave_groups_and_folds_their_values():
+    X, y, X_val, y_val, _ = data(2, n=120)
+    groups, given = np.arange(120) % 4, {"X_val": X_val, "y_val": y_val}
+    model = HistGradientBoostingClassifier(max_iter=4, early_stopping=True, random_state=0)
+    with pytest.warns(UserWarning, match="12 of 120 rows have no value"):
+        alone = BoostInValuator(model).fit(X, y, **given)
+    valuator = BoostInValuator(model).fit(X, y, groups=groups, **given)
+    expected = [np.nansum(alone.values_[groups == k]) for k in range(4)]
+    np.testing.assert_allclose(valuator.group_values_, expected, rtol=1e-10)
+    half, everything = np.arange(60), np.arange(120)
+    told = []
+    for cv in ([(half, everything)], [(everything, half)]):
+        with pytest.warns(UserWarning, match="no value"):
+            told.append(BoostInValuator(model, cv=cv).fit(X, y).values_)
+    count = (~np.isnan(told)).sum(axis=0)
+    expected = np.divide(np.nansum(told, axis=0), count, out=np.full(120, np.nan), where=count > 0)
+    both = BoostInValuator(model, cv=[(half, everything), (everything, half)])
+    with pytest.warns(UserWarning, match="no value"):
+        values = both.fit(X, y).values_
+    np.testing.assert_allclose(values[:60], expected[:60], rtol=1e-10)
+    assert np.isnan(told)[:, :60].sum() > np.isnan(values[:60]).sum()
+
+
 def test_other_rows_than_those_of_the_fit_are_refused():
     X, y, X_val, y_val, weight = data(2)
     for booster in (GradientBoostingClassifier(**PLAIN), HistGradientBoostingClassifier(**HIST)):

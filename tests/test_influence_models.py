@@ -128,6 +128,21 @@ def test_refusals():
             InfluenceValuator(model).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("model", "lowest"),
+    [(GammaRegressor(), 0), (PoissonRegressor(), -1), (TweedieRegressor(power=1.5), -0.5)],
+    ids=repr,
+)
+def test_targets_without_a_deviance_are_refused(model, lowest):
+    X, y, X_val, y_val, _ = data(model)
+    valuator, wrong = InfluenceValuator(model, kind="alo"), np.r_[lowest, y_val[1:]]
+    with pytest.raises(ValueError, match=f"hold {float(lowest)}; the deviance"):
+        valuator.fit(X, y, X_val=X_val, y_val=wrong)
+    assert not hasattr(valuator, "values_")
+    with pytest.raises(ValueError, match=f"hold {float(lowest)}; the deviance"):
+        valuator.fit(X, y).influence_matrix(X_val, wrong)
+
+
 def test_classes_are_counted_as_stochastic_gradients_count_them():
     """They take a balance of rows, not of their weights."""
     X, y = make_classification(80, weights=[0.8], random_state=0)

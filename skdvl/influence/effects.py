@@ -32,7 +32,7 @@ class Target:
     @classmethod
     def of(cls, fit, X, y):
         """Make one from rows as the model takes them, and targets as the loss takes them."""
-        Z = fit.of_model(X)
+        Z, y = fit.of_model(X), fit.loss.checked(y)
         return cls(Z, y, Z @ fit.coef)
 
 

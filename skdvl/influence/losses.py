@@ -43,6 +43,10 @@ class Loss(ABC):
     def predict(self, eta):
         """Return what the estimator says of these predictors."""
 
+    def checked(self, y):
+        """Return targets, or refuse those of which there is no loss."""
+        return y
+
     def plain(self):
         """Return the loss without weights of classes, as validation rows are judged by it."""
         return self

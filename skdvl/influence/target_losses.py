@@ -111,6 +111,17 @@ class Tweedie(PointLoss):
     def __init__(self, power, log):
         self.power, self.log = power, log
 
+    def checked(self, y):
+        is_fine = y > 0 if self.power >= 2 else y >= 0
+        if self.power >= 1 and not is_fine.all():
+            least = "above 0" if self.power >= 2 else "at least 0"
+            raise ValueError(
+                f"Targets to be valued on hold {y[~is_fine][0]}; the deviance of power "
+                f"{self.power} that this model minimises takes numbers {least}. Leave such rows "
+                "out, or choose a model of another power."
+            )
+        return y
+
     def at(self, y, eta):
         p, mean = self.power, self.predict(eta[:, None])
         if p == 1:

@@ -62,8 +62,8 @@ class BoostInValuator(OneFitValuator):
     values_ : ndarray of shape (n_samples,)
         In units of the loss: mean squared error, log loss, mean deviance, or mean exponential loss.
         Positive where a row helps: the loss rises without it. With `groups`, the mean over the
-        rows of the group. NaN for rows that were held out to stop early, and for those that no fold
-        trains on.
+        rows of the group. NaN for rows that were held out to stop early, in all folds if there are
+        some, and for those that no fold trains on. Of a group, such rows add nothing.
     stderr_ : ndarray of shape (n_samples,)
         Not known: infinite. Errors would need every row's effect on every other.
     counts_ : ndarray of int of shape (n_samples,)

@@ -46,13 +46,18 @@ def _of_folds(estimator, X, y, params, splits, kind, player_of_row):
         values, n_test = _on_others(model, X_train, y_train, own, kind, X_test, y_test)
         if n_test:
             players, places = np.unique(player_of_row[train], return_inverse=True)
-            yield players, *_of_players(values, places), n_test
+            total, stderr = _of_players(values, places)
+            known = ~np.isnan(total)
+            yield players[known], total[known], stderr[known], n_test
 
 
 def _of_players(values, player_of_row):
-    """Return sums over the rows of each player, and what is known of their errors."""
+    """Return sums over rows that have been trained on, and what is known of their errors."""
     n_players = player_of_row.max() + 1
-    total = np.bincount(player_of_row, weights=values, minlength=n_players)
+    known = ~np.isnan(values)
+    players = player_of_row[known]
+    total = np.bincount(players, weights=values[known], minlength=n_players)
+    total[np.bincount(players, minlength=n_players) == 0] = np.nan
     return total, np.full(n_players, np.inf)
 
 
