@@ -143,6 +143,27 @@ def test_targets_without_a_deviance_are_refused(model, lowest):
         valuator.fit(X, y).influence_matrix(X_val, wrong)
 
 
+@pytest.mark.filterwarnings("ignore")  # of parameters that scikit-learn gives up
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearSVC(penalty="l1", dual=False, intercept_scaling=2.0, **TIGHT),
+        LogisticRegression(
+            penalty="l1", solver="liblinear", intercept_scaling=2.0, random_state=0, **TIGHT
+        ),
+    ],
+    ids=["svc", "logistic"],
+)
+def test_liblinear_pulls_intercepts_by_their_length(model):
+    X, y = make_classification(80, 4, weights=[0.8], flip_y=0.2, random_state=0)
+    fit = read(model.set_params(C=2.0).fit(X, y), X, y)
+    assert fit.coef[-1] != 0 and np.abs(fit.gradient()).max() < 1e-3 * model.C**-1
+    model.set_params(C=1e-5)
+    valuator = InfluenceValuator(model, kind="alo").fit(X, y, X_val=X, y_val=y)
+    assert not model.fit(np.delete(X, 0, axis=0), y[1:]).intercept_.any()
+    np.testing.assert_array_equal(valuator.values_, 0)
+
+
 def test_classes_are_counted_as_stochastic_gradients_count_them():
     """They take a balance of rows, not of their weights."""
     X, y = make_classification(80, weights=[0.8], random_state=0)

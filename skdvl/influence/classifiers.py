@@ -57,6 +57,7 @@ def logistic(estimator, y, weight):
         np.full(coef.shape[1], bool(estimator.fit_intercept)),
         free=coef != 0 if l1 else None, l2=l2, l1=l1,
         l2_intercept=l2 / estimator.intercept_scaling**2 if is_pulled else 0.0,
+        l1_intercept=l1 / estimator.intercept_scaling if is_pulled else 0.0,
         class_weight=None if isinstance(loss, OneVsRest) else emphasis,
     )  # fmt: skip
 
@@ -75,7 +76,8 @@ def svc(estimator, y, weight):
     """Read LinearSVC; its intercept is the coefficient of one more column, and penalised."""
     l2, l1 = (1 / estimator.C, 0.0) if estimator.penalty == "l2" else (0.0, 1 / estimator.C)
     l2_intercept = l2 / estimator.intercept_scaling**2 if estimator.fit_intercept else 0.0
-    penalty = {"l2": l2, "l1": l1, "l2_intercept": l2_intercept}
+    l1_intercept = l1 / estimator.intercept_scaling if estimator.fit_intercept else 0.0
+    penalty = {"l2": l2, "l1": l1, "l2_intercept": l2_intercept, "l1_intercept": l1_intercept}
     return _one_vs_rest(estimator, SquaredHinge(), y, weight, **penalty)
 
 

@@ -25,8 +25,8 @@ class Terms:
     has_intercept : ndarray of bool of shape (m,)
     l2, l1 : float
         Of ``l2 / 2 * ||coef||^2 + l1 * |coef|``.
-    l2_intercept : float
-        The same of the intercepts.
+    l2_intercept, l1_intercept : float
+        The same of the intercepts; with L1, those at 0 stay there.
     share : ndarray of shape (n,) or None
         If the penalty is that of a mean: how many times it enters the sum with each row.
     class_weight : ndarray of shape (n_classes,) or None
@@ -42,6 +42,7 @@ class Terms:
     l2: float = 0.0
     l1: float = 0.0
     l2_intercept: float = 0.0
+    l1_intercept: float = 0.0
     share: object = None
     class_weight: object = None
 
@@ -57,7 +58,8 @@ def assemble(terms, X, weight):
         columns = np.flatnonzero(free.any(axis=1))
         X, free, coef = X[:, columns], free[columns], coef[columns]
     shift, intercept = np.zeros(X.shape[1]), terms.intercept
-    if terms.has_intercept[0] and not terms.l2_intercept and not sparse.issparse(X):
+    is_pulled = terms.l2_intercept or terms.l1_intercept
+    if terms.has_intercept[0] and not is_pulled and not sparse.issparse(X):
         shift = np.average(X, axis=0, weights=weight)
         intercept = intercept + shift @ coef
     times, left = 1.0, 1.0
@@ -66,10 +68,12 @@ def assemble(terms, X, weight):
     ridge = np.full(coef.shape, terms.l2 * left)
     edge = np.full((1, coef.shape[1]), terms.l2_intercept * left)
     slope = terms.l2 * coef + terms.l1 * np.sign(coef)
-    slope = np.vstack([slope, terms.l2_intercept * terms.intercept])
+    edge_slope = terms.l1_intercept * np.sign(terms.intercept)
+    slope = np.vstack([slope, terms.l2_intercept * terms.intercept + edge_slope])
+    moves = terms.has_intercept & ((terms.intercept != 0) | (terms.l1_intercept == 0))
     pull = None if terms.share is None else slope
     return LinearFit(
         X, terms.y, weight, terms.loss, np.vstack([coef, intercept]),
-        np.vstack([free, terms.has_intercept]), np.vstack([ridge, edge]),
+        np.vstack([free, moves]), np.vstack([ridge, edge]),
         times * slope, pull, terms.share, shift, columns,
     )  # fmt: skip
