@@ -40,7 +40,8 @@ class BoostInValuator(OneFitValuator):
 
         - "influence": how much the mean loss on the validation rows rises without the row, by its
           slope at the predictions of the whole model. Of 80 rows, ranks correlated with those of
-          refits by 0.33 to 0.64, and those of "boostin" by 0.04 to 0.74;
+          refits by 0.33 to 0.64 in some cases, and those of "boostin" by 0.04 to 0.74; in other
+          cases not at all;
         - "boostin": the same by the slopes at the predictions before each round, as in the paper;
         - "self_influence": how much the loss of the row itself rises without it, by the slopes of
           each round, and with a minus. The model fits rows of low value only since it has seen
@@ -138,6 +139,8 @@ class BoostInValuator(OneFitValuator):
             Validation rows: both, or neither to use `cv`.
         groups : array-like of shape (n_samples,) or None, default=None
             Groups of rows with the same label, such as data vendors: their values are added up.
+            With `cv`, a fold adds up the rows of a group that it trains on: of five folds, that
+            comes to four fifths of the sum over all of its rows.
             A `cv` that splits by groups gets them too.
         **params : dict
             Passed to the estimator's `fit`: `sample_weight`, or ``<step>__sample_weight`` for the

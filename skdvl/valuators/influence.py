@@ -177,6 +177,8 @@ class InfluenceValuator(OneFitValuator):
             Validation rows: both, or neither to use `cv`.
         groups : array-like of shape (n_samples,) or None, default=None
             Groups of rows with the same label, such as data vendors: their values are added up.
+            With `cv`, a fold adds up the rows of a group that it trains on: of five folds, that
+            comes to four fifths of the sum over all of its rows.
             A `cv` that splits by groups gets them too.
         **params : dict
             Passed to the estimator's `fit`: `sample_weight`, or ``<step>__sample_weight`` for the
