@@ -21,7 +21,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, Ri
 from sklearn.metrics import get_scorer
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
@@ -45,6 +46,7 @@ CASES = [
     (LinearDiscriminantAnalysis(), 300, 30),
     (QuadraticDiscriminantAnalysis(), 300, 10),
     (LogisticRegression(), 300, 30),
+    (make_pipeline(StandardScaler(), LogisticRegression()), 300, 30),
     (at_optimum(LogisticRegression()), 300, 30),  # beside refits by Newton's solver
     (SVC(), 300, 30),
     (SVC(kernel="linear"), 300, 30),

@@ -57,7 +57,7 @@ class Line:
 
 
 def of_overhead():
-    """Yield how many times as fast a refit is as the bare loop, for estimators without a kernel."""
+    """Yield how many times as fast a refit is as the bare loop, which is what others get."""
     piped = make_pipeline(StandardScaler(), LogisticRegression())
     for estimator in (LogisticRegression(), piped):
         ratios, _ = overhead.against_the_bare_loop(estimator, "accuracy", n_coalitions=100)

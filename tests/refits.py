@@ -1,5 +1,6 @@
 """What the tests of kernels share: odd data sets, and refits to compare with."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -195,6 +196,25 @@ def compare(asked, data, estimator, scores, rtol=1e-9):
             n_sure += 1
             _compare_one(model, asked[1][:, b], X_val, scores, rtol, np.flatnonzero(mask))
     return n_sure / max(n_asked, 1)
+
+
+def halves(model, X_val):
+    """Scores of a linear classifier; with two classes, half a decision for each."""
+    told = model.decision_function(X_val).T
+    return np.stack([-told / 2, told / 2]) if told.ndim == 1 else told
+
+
+def compare_decisions(kind, estimator, data, size, seed):
+    """Ask a kernel of a linear classifier, which must not warn; return the share that is sure."""
+    X, y, X_val = data
+    kernel = pickle.loads(pickle.dumps(kind(estimator, X, y, X_val)))
+    masks = coalitions(len(y), size, np.random.default_rng(seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answers = kernel(masks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # refits that have not converged
+        return compare((masks, *answers), data, estimator, halves)
 
 
 def _compare_one(model, decision, X_val, scores, rtol, rows):

@@ -32,6 +32,26 @@ def data(n_classes, n=120, n_val=100):
     return X[:n], y[:n], X[n:], y[n:], weight
 
 
+@pytest.mark.parametrize("newton", [True, False])
+def test_influence_is_that_of_the_formulas(newton):
+    """Slopes and Hessians written out; newton takes that of all other rows."""
+    X, y, X_val, y_val, _ = data(2, 60)
+    model = LogisticRegression(C=2.0, fit_intercept=False, **TIGHT).fit(X, y)
+    proba, proba_val = (model.predict_proba(rows)[:, 1] for rows in (X, X_val))
+    slopes = (proba - y)[:, None] * X
+    bends = (proba * (1 - proba))[:, None, None] * X[:, :, None] * X[:, None, :]
+    whole = np.eye(X.shape[1]) / model.C + bends.sum(axis=0)
+    along = ((proba_val - y_val)[:, None] * X_val).mean(axis=0)
+    without = whole - bends if newton else np.broadcast_to(whole, bends.shape)
+    expected = np.linalg.solve(without, slopes[:, :, None])[:, :, 0] @ along
+    valuator = InfluenceValuator(model, newton=newton, prefit=True)
+    told = valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    np.testing.assert_allclose(told.values_, expected, rtol=1e-9)
+    if newton:
+        own = np.einsum("ij,jk,ik->i", slopes, np.linalg.inv(whole), slopes)
+        np.testing.assert_allclose(told.self_influence_, own, rtol=1e-9)
+
+
 def leave_one_out(model, X, y, X_val, y_val, weight):
     """Losses that each row's going adds to the validation rows, and probabilities of the row."""
     near = clone(model).fit(X, y, sample_weight=weight)  # from where the next fits start

@@ -1,11 +1,8 @@
 """Logistic regression: the kernel stops where refits stop, and says what they say."""
 
-import pickle
-import warnings
-
 import numpy as np
 import pytest
-from refits import ODD, coalitions, compare, data_sets
+from refits import ODD, coalitions, compare, compare_decisions, data_sets, halves
 from scipy.optimize import minimize as minimize_alone
 from sklearn.datasets import load_breast_cancer, load_iris, make_classification
 from sklearn.linear_model import LogisticRegression
@@ -34,23 +31,8 @@ SETS["two classes"] = (RAW["rounded"][0], RAW["rounded"][1] % 2, RAW["rounded"][
 STEEP = {"outliers"}
 
 
-def scores(model, X_val):
-    told = model.decision_function(X_val).T
-    return np.stack([-told / 2, told / 2]) if told.ndim == 1 else told
-
-
 def check(estimator, data, size=24, seed=0):
-    """Compare coalitions with refits, and return the share that was certain."""
-    X, y, X_val = data
-    kernel = LogisticRegressionKernel(estimator, X, y, X_val)
-    kernel = pickle.loads(pickle.dumps(kernel))
-    masks = coalitions(len(y), size, np.random.default_rng(seed))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        answers = kernel(masks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # refits that have not converged
-        return compare((masks, *answers), data, estimator, scores)
+    return compare_decisions(LogisticRegressionKernel, estimator, data, size, seed)
 
 
 @pytest.mark.parametrize("name", [*ODD, "two classes"])
@@ -91,7 +73,7 @@ def test_missing_classes(name):
     for mask in masks:
         mask[rng.choice(len(y), rng.integers(2, 7), replace=False)] = True
     answers = LogisticRegressionKernel(LogisticRegression(), X, y, X_val)(masks)
-    sure = compare((masks, *answers), SETS[name], LogisticRegression(), scores)
+    sure = compare((masks, *answers), SETS[name], LogisticRegression(), halves)
     assert sure > 0.9
 
 

@@ -1,11 +1,8 @@
 """Logistic regression behind a scaler: each coalition has a scaler of its own rows."""
 
-import pickle
-import warnings
-
 import numpy as np
 import pytest
-from refits import ODD, coalitions, compare, data_sets
+from refits import ODD, coalitions, compare_decisions, data_sets
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -24,23 +21,8 @@ def scaled(*args, **kwargs):
     return make_pipeline(StandardScaler(), LogisticRegression(*args, **kwargs))
 
 
-def scores(model, X_val):
-    told = model.decision_function(X_val).T
-    return np.stack([-told / 2, told / 2]) if told.ndim == 1 else told
-
-
 def check(estimator, data, size=24, seed=0):
-    """Compare coalitions with refits, and return the share that was certain."""
-    X, y, X_val = data
-    kernel = ScaledLogisticRegressionKernel(estimator, X, y, X_val)
-    kernel = pickle.loads(pickle.dumps(kernel))
-    masks = coalitions(len(y), size, np.random.default_rng(seed))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        answers = kernel(masks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # refits that have not converged
-        return compare((masks, *answers), data, estimator, scores)
+    return compare_decisions(ScaledLogisticRegressionKernel, estimator, data, size, seed)
 
 
 @pytest.mark.parametrize("name", [*ODD, "breast_cancer", "wine", "wide", "sparse"])

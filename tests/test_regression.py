@@ -1,10 +1,14 @@
 """The regression-adjusted strategy: its model in closed form, its values beside enumeration."""
 
 from functools import partial, reduce
+from threading import Barrier, get_ident
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.naive_bayes import GaussianNB
 
+from skdvl import ShapleyValuator
 from skdvl.samplers import (
     CoalitionSampler,
     ExhaustiveSampler,
@@ -14,6 +18,7 @@ from skdvl.samplers import (
     SizeOptimalSampler,
 )
 from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Shapley
+from skdvl.stopping import MaxEvaluations
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
 from skdvl.strategies.moments import FoldMoments, Moments, Sample
 from skdvl.strategies.surrogate import _PENALTIES, Surrogate, _likeliest
@@ -227,28 +232,28 @@ def test_single_precision_and_small_pieces_change_little(paired, monkeypatch):
     assert (coarse.values != fine.values).any()
 
 
+def _sample(n, m, paired):
+    """Scored coalitions with two controls, and what the model makes of each, feature by feature."""
+    rng, surrogate = np.random.default_rng(0), Surrogate(Shapley().size_pmf(n), 2)
+    masks = rng.random((m, n)) < 0.4
+    if paired:
+        masks[1::2] = ~masks[::2]
+    sizes, controls = np.count_nonzero(masks, axis=1), rng.standard_normal((m, 2))
+    weights = np.repeat(rng.random(m // 2), 2) if paired else rng.random(m)
+    sample = Sample(np.packbits(masks, axis=1), sizes, rng.random(m), controls, weights, paired)
+    told = [
+        surrogate.predict(masks * 1.0, sizes, controls, [(one[: 2 * n], one[2 * n :])])[:, 0]
+        for one in np.eye(2 * n + surrogate.n_curves + 2)
+    ]
+    return surrogate, sample, sample.difference(np.array(told).T)
+
+
 @pytest.mark.parametrize("paired", [False, True])
 def test_moments_are_those_of_the_features(paired):
     """Beside the same sums of what each observation says, written out."""
-    n, rng = 7, np.random.default_rng(0)
-    surrogate = Surrogate(Shapley().size_pmf(n), 2)
-    masks = rng.random((30, n)) < 0.4
-    if paired:
-        masks[1::2] = ~masks[::2]
-    sizes = np.count_nonzero(masks, axis=1)
-    weights = np.repeat(rng.random(15), 2) if paired else rng.random(30)
-    packed, controls = np.packbits(masks, axis=1), rng.standard_normal((30, 2))
-    sample = Sample(packed, sizes, rng.random(30), controls, weights, paired)
-    predicted = [
-        surrogate.predict(masks * 1.0, sizes, controls, [(b, np.zeros(9))])[:, 0]
-        for b in np.eye(14)
-    ]
-    f, w = sample.difference(np.array(predicted).T), sample.of_each(weights)
-    curves = [
-        surrogate.predict(masks * 1.0, sizes, controls, [(np.zeros(14), g)])[:, 0]
-        for g in np.eye(9)
-    ]
-    u, y = sample.difference(np.array(curves).T), sample.difference(sample.scores)
+    surrogate, sample, features = _sample(7, 30, paired)
+    f, u = features[:, :14], features[:, 14:]
+    w, y = sample.of_each(sample.weights), sample.difference(sample.scores)
     folds = FoldMoments(surrogate.add, 4).of(sample)
     total = reduce(Moments.plus, folds)
     np.testing.assert_allclose(total.ff, (f * w[:, None]).T @ f, atol=1e-12)
@@ -263,21 +268,9 @@ def test_moments_are_those_of_the_features(paired):
 
 @pytest.mark.parametrize("paired", [False, True])
 def test_leverages_are_the_diagonal_of_the_hat_matrix(paired):
-    n, rng = 6, np.random.default_rng(0)
-    surrogate = Surrogate(Shapley().size_pmf(n), 2)
-    masks = rng.random((40, n)) < 0.4
-    if paired:
-        masks[1::2] = ~masks[::2]
-    sizes = np.count_nonzero(masks, axis=1)
-    weights = np.repeat(rng.random(20), 2) if paired else rng.random(40)
-    packed, controls = np.packbits(masks, axis=1), rng.standard_normal((40, 2))
-    sample = Sample(packed, sizes, rng.random(40), controls, weights, paired)
-    columns = [
-        surrogate.predict(masks * 1.0, sizes, controls, [(w[: 2 * n], w[2 * n :])])[:, 0]
-        for w in np.eye(2 * n + 9)
-    ]
-    x = sample.difference(np.array(columns).T) * np.sqrt(sample.of_each(weights))[:, None]
-    ridge = np.diag([0.3] * 2 * n + [0.0] * 9)
+    surrogate, sample, features = _sample(6, 40, paired)
+    x = features * np.sqrt(sample.of_each(sample.weights))[:, None]
+    ridge = np.diag([0.3] * 12 + [0.0] * 9)
     hat = np.einsum("ij,jk,ik->i", x, np.linalg.pinv(x.T @ x + ridge, rcond=1e-10), x)
     moments = surrogate.add(None, sample)
     np.testing.assert_allclose(surrogate.leverages(sample, moments, 0.3), hat, atol=1e-6)
@@ -355,6 +348,26 @@ def test_threads_have_no_bearing_on_values(monkeypatch):
     together = play(Learner(12), BORDER, Shapley(), 40, strategy=threads)
     np.testing.assert_array_equal(alone.values, together.values)
     np.testing.assert_array_equal(alone.stderr, together.stderr)
+
+
+@pytest.mark.parametrize(("n_jobs", "n_threads"), [(None, 1), (2, 2)])
+def test_a_fit_makes_its_estimates_in_threads(monkeypatch, n_jobs, n_threads):
+    X, y = load_iris(return_X_y=True)
+    met, meeting = set(), Barrier(n_threads)
+
+    def grow(self, sample, j, do=FoldMoments._grow):
+        if j < n_threads:  # so that no thread does all of the work
+            meeting.wait(60)
+        met.add(get_ident())
+        return do(self, sample, j)
+
+    monkeypatch.setattr("skdvl.strategies.regression._LONG", 0)
+    monkeypatch.setattr(FoldMoments, "_grow", grow)
+    valuator = ShapleyValuator(
+        GaussianNB(), stopping=MaxEvaluations(300), n_jobs=n_jobs, random_state=0
+    )
+    valuator.fit(X[::6], y[::6], X_val=X[1::6], y_val=y[1::6])
+    assert len(met) >= n_threads and (n_threads > 1 or met == {get_ident()})
 
 
 def test_whoever_interrupts_an_estimate_finds_it_as_it_would_have_been(monkeypatch):

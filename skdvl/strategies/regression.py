@@ -17,7 +17,7 @@ _FEW = 300
 _TWO_SLOPES = 3000  # players, at most; with more, effects do not change with the size
 _MOST_PLAYERS = 10_000  # with effects of their own: their moments are n x n numbers
 _LEVERAGE = 0.95  # at most
-_LONG = 1e9  # products of a fold's moments that are worth a thread: some 50 ms
+_LONG = 1e9  # cube of the number of effects, from which on a fit is worth a thread: some 50 ms
 
 
 class RegressionAdjusted(KeptScores):

@@ -6,6 +6,12 @@ FEW = 0.5  # of the rows, at most, for a coalition that gets a copy of its own r
 CELLS = 2**20  # of all copies, at most
 
 
+def own_rows(masks):
+    """Return the rows of each coalition, and some others at the end where others are larger."""
+    most = np.count_nonzero(masks, axis=1).max(initial=1)
+    return np.argsort(~masks, axis=1, kind="stable")[:, :most]
+
+
 class _Loss:
     """What both losses share: problems that go by, their rows, and half a ridge penalty.
 
@@ -36,8 +42,7 @@ class _Loss:
         self.has_copies = most <= FEW * len(y) and most * len(masks) * rows.shape[1] <= CELLS
         self.has_copies |= scaling is not None
         if self.has_copies:
-            # All rows of a coalition, and some of no weight where others are larger.
-            places = np.argsort(~masks, axis=1, kind="stable")[:, :most]
+            places = own_rows(masks)
             self.weights = np.take_along_axis(self.weights, places, axis=1)
             self.y, self.rows = y[places], rows[places]
         if scaling is not None:

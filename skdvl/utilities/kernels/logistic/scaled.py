@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .logistic import FEWEST, LogisticRegressionKernel, odd_parameters, too_many
-from .loss import CELLS
+from .loss import CELLS, own_rows
 
 FAR = 100.0  # standard deviations from zero to a mean, beyond which rounding is felt
 FLAT = 1e-16  # of the square of the largest number: a variance that may be rounding alone
@@ -65,7 +65,7 @@ class ScaledLogisticRegressionKernel(LogisticRegressionKernel):
 
     def _scaling(self, masks):
         d, counts = self.given.shape[1], np.count_nonzero(masks, axis=1)
-        places = np.argsort(~masks, axis=1, kind="stable")[:, : counts.max(initial=1)]
+        places = own_rows(masks)
         present = np.take_along_axis(masks, places, axis=1).astype(float)
         own, share = self.rows[places, :d], present / counts[:, None]
         mean = np.einsum("bi,bij->bj", share, own)
