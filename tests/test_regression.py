@@ -21,7 +21,7 @@ from skdvl.semivalues import Banzhaf, BetaShapley, DeltaShapley, LeaveOneOut, Sh
 from skdvl.stopping import MaxEvaluations
 from skdvl.strategies import MarginalMean, RegressionAdjusted, SampleReuse
 from skdvl.strategies.moments import FoldMoments, Moments, Sample
-from skdvl.strategies.surrogate import _PENALTIES, Surrogate, _likeliest
+from skdvl.strategies.surrogate import _PENALTIES, Surrogate, _factor, _likeliest
 from skdvl.testing import enumerate_values, play
 from skdvl.utilities import Utility
 
@@ -315,6 +315,19 @@ def test_the_penalty_is_the_likeliest(n, noise):
         likely.append(-np.linalg.slogdet(cov)[1] - 20 * np.log(y @ np.linalg.solve(cov, y)))
     found = _likeliest(a, x.T @ y, y @ y, 20)
     assert found == pytest.approx(penalties[np.argmax(likely)], rel=1e-9)
+
+
+def test_rounding_that_leaves_no_inverse_gets_a_larger_penalty():
+    """Moments in single precision may have eigenvalues below zero, here by far."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    a = turn @ np.diag([3.0, 2.0, 1.0, -0.01]) @ turn.T
+    c = turn[:, :3] @ np.ones(3)
+    explained = c @ np.linalg.pinv(a) @ c  # all that the scores say: the least penalty is best
+    assert _likeliest(a, c, explained, 1000) > 0.02
+    factor, _ = _factor(a.copy(), 1e-3)
+    added = np.tril(factor) @ np.tril(factor).T - a
+    np.testing.assert_allclose(added, 1e-3 * 4**2 * np.eye(4), atol=1e-12)
 
 
 @pytest.mark.parametrize("paired", [False, True])
