@@ -17,7 +17,7 @@ import numpy as np
 from .processes import is_alive
 
 MAGIC = b"skdvlrun"
-VERSION = 3
+VERSION = 4
 _DIGEST = 16
 _KINDS = "biuf"  # booleans, integers, floats; an object array would need pickle
 

@@ -66,7 +66,7 @@ class Run:
     >>> run.n_rounds, len(run.recent), int(run.counts.min())
     (5, 5, 215)
     >>> sorted(run.tallies[0])
-    ['count', 'group', 'm2', 'mean', 'seen']
+    ['count', 'group', 'origin', 'seen', 'squares', 'sum']
     """
 
     tallies: list
@@ -172,7 +172,7 @@ class Run:
             n_failed=self.n_failed + scored.n_failed,
             elapsed=elapsed,
             failure=self.failure or scored.failure,
-            effort=tuple(a + b for a, b in zip(self.effort, scored.effort, strict=True)),
+            effort=scored.effort.plus(self.effort),
             begun={},
         )
 

@@ -21,6 +21,7 @@ from skdvl.samplers import (
 from skdvl.semivalues import AME, Banzhaf, Shapley
 from skdvl.stopping import MaxEvaluations, MaxRounds
 from skdvl.strategies import LassoEffects, MarginalMean, RegressionAdjusted, SampleReuse
+from skdvl.streams import Streams
 from skdvl.testing import SmallGame, check_sampler, check_semivalue, enumerate_values, play
 from skdvl.utilities import Utility
 
@@ -95,7 +96,7 @@ def test_values_are_the_weights_of_a_lasso():
 
 
 def _round(seed, t, n):
-    return Round(t, n, np.random.default_rng(np.array([seed, t, 0], dtype=np.uint32)))
+    return Round(t, n, Streams(seed).of_round(t))
 
 
 def test_estimates_without_bias_and_their_errors_are_honest():

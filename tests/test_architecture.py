@@ -8,7 +8,8 @@ import pytest
 
 FLOORS = [
     "_version boosting callbacks checkpoint coalitions identity influence neighbors".split()
-    + "notices parcel processes ray_backend run semivalues stopping truncation workers".split(),
+    + "notices parcel processes ray_backend run semivalues stopping streams".split()
+    + "truncation workers".split(),
     ["samplers", "strategies", "utilities", "caching", "evaluation"],
     ["engine", "games"],
     ["valuators"],

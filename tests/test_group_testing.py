@@ -8,6 +8,7 @@ from skdvl.samplers import CoalitionSampler, GroupTestingSampler, PairedSampler,
 from skdvl.semivalues import Shapley
 from skdvl.stopping import MaxEvaluations, MaxRounds
 from skdvl.strategies import GroupTesting, group_testing_bound
+from skdvl.streams import Streams
 from skdvl.testing import SmallGame, enumerate_values, play
 
 
@@ -22,7 +23,7 @@ def test_values_are_those_of_the_definition():
     """The differences of every two players, and the sum, as in the paper."""
     n, game, sampler = 12, SmallGame(12), GroupTestingSampler()
     run = play(game, sampler, Shapley(), 2, strategy=GroupTesting, seed=4)
-    rounds = [Round(t, n, np.random.default_rng([4, t, 0])) for t in range(2)]
+    rounds = [Round(t, n, Streams(4).of_round(t)) for t in range(2)]
     masks = np.concatenate([sampler.draw(round).start for round in rounds])
     none, everyone = game(np.array([[False] * n, [True] * n]))
     scores = game(masks) - none

@@ -9,6 +9,7 @@ from skdvl import LeastCoreValuator
 from skdvl.games import AirportGame, ShoesGame
 from skdvl.samplers import CoalitionSampler, ExhaustiveSampler, Round, SizeOptimalSampler
 from skdvl.stopping import MaxEvaluations
+from skdvl.streams import Streams
 from skdvl.utilities import Utility
 
 
@@ -108,7 +109,7 @@ def test_drawn_coalitions_get_what_they_are_worth():
     assert 300 <= valuator.n_evaluations_ < 900
     assert valuator.values_.sum() == pytest.approx(game(np.ones((1, 40), bool))[0])
     seed = np.random.RandomState(0).randint(2**31 - 1)
-    first_round = Round(0, 40, np.random.default_rng([seed, 0, 0]))
+    first_round = Round(0, 40, Streams(seed).of_round(0))
     drawn = settings["sampler"].draw(first_round).start
     assert (drawn @ valuator.values_ + valuator.subsidy_ - game(drawn)).min() > -1e-7
     assert np.isinf(valuator.stderr_).all()

@@ -6,7 +6,7 @@ scores have the same bits everywhere.
 """
 
 from .blocks import score_block
-from .rounds import Effort, Part, ScoredRound
+from .rounds import BegunRound, Effort, Part, ScoredRound
 from .stream import score_rounds
 
-__all__ = ["Effort", "Part", "ScoredRound", "score_block", "score_rounds"]
+__all__ = ["BegunRound", "Effort", "Part", "ScoredRound", "score_block", "score_rounds"]

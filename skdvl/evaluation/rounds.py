@@ -25,7 +25,8 @@ class Effort(NamedTuple):
 
     def plus(self, other):
         """Return the sum of two."""
-        return Effort(*(a + b for a, b in zip(self, other, strict=True)))
+        scored, refitted, seconds = other
+        return Effort(self.n_scored + scored, self.n_refitted + refitted, self.seconds + seconds)
 
 
 class Part(NamedTuple):
@@ -51,20 +52,17 @@ class Part(NamedTuple):
     noise: np.ndarray | None = None
 
 
-class ScoredRound:
-    """The scores of the walks of one round, as far as its blocks are back.
-
-    Parameters
-    ----------
-    batches : list of (int, skdvl.coalitions.Walks)
-        The walks, each batch behind the number of its utility.
-    n_blocks : int
-        Into which the walks were cut.
-    begun : dict of str to ndarray
-        What `so_far` told when this round was given up; empty if it is new.
+class ScoredRound(NamedTuple):
+    """The scores of all walks of a round.
 
     Attributes
     ----------
+    batches : list of (int, skdvl.coalitions.Walks)
+        The walks, each batch behind the number of its utility.
+    scores : list of ndarray of shape (B, L + 1)
+        Of each batch.
+    noise : list of (ndarray of shape (B, L + 1, 2) or None)
+        Of each batch; None where none is told.
     n_evaluations : int
         Coalitions scored, but for those whose score the utility knew beforehand.
     n_failed : int
@@ -75,13 +73,43 @@ class ScoredRound:
         What it took now.
     """
 
+    batches: list
+    scores: list
+    noise: list
+    n_evaluations: int
+    n_failed: int
+    failure: str
+    effort: Effort
+
+    is_whole = True
+
+
+class BegunRound:
+    """The scores of a round as far as its blocks are back.
+
+    Parameters
+    ----------
+    batches : list of (int, skdvl.coalitions.Walks)
+    n_blocks : int
+        Into which the walks were cut.
+    begun : dict of str to ndarray
+        What `so_far` told when this round was given up; empty if it is new.
+
+    Attributes
+    ----------
+    n_back : int
+        Blocks that are back.
+    """
+
+    is_whole = False
+
     def __init__(self, batches, n_blocks, begun):
-        self.batches, self._n_blocks = batches, n_blocks
+        self.batches, self.n_blocks = batches, n_blocks
         self._scores = [begun["scores"] if begun else np.empty(0)]
         self._noise = [begun["noise"]] if "noise" in begun else []
         counters = begun["counters"].tolist() if begun else [0, 0, 0, n_blocks]
-        self.n_back, self.n_evaluations, self.n_failed, _ = counters
-        self.failure, self.effort = "", Effort()
+        self.n_back, self._n_evaluations, self._n_failed, _ = counters
+        self._failure, self._effort = "", Effort()
 
     def add(self, part):
         """Put a `Part`, the next block, behind those that are there."""
@@ -89,19 +117,15 @@ class ScoredRound:
         if part.noise is not None:
             self._noise.append(part.noise.reshape(-1, 2))
         self.n_back += 1
-        self.n_evaluations += int(np.count_nonzero(part.is_scored))
-        self.n_failed += len(part.failures)
-        if part.failures and not self.failure:
-            self.failure = next(iter(part.failures.values()))
-        self.effort = self.effort.plus(part.effort)
-
-    def is_whole(self):
-        """Whether all blocks are back."""
-        return self.n_back == self._n_blocks
+        self._n_evaluations += int(np.count_nonzero(part.is_scored))
+        self._n_failed += len(part.failures)
+        if part.failures and not self._failure:
+            self._failure = next(iter(part.failures.values()))
+        self._effort = self._effort.plus(part.effort)
 
     def so_far(self):
         """Return arrays from which the round can go on behind the last block that is back."""
-        counters = self.n_back, self.n_evaluations, self.n_failed, self._n_blocks
+        counters = self.n_back, self._n_evaluations, self._n_failed, self.n_blocks
         begun = {"counters": np.array(counters)}
         self._scores = [np.concatenate(self._scores)]
         begun["scores"] = self._scores[0]
@@ -110,15 +134,13 @@ class ScoredRound:
             begun["noise"] = self._noise[0]
         return begun
 
-    @property
-    def scores(self):
-        """Return an array of shape (B, L + 1) for each batch of a whole round."""
-        return self._by_batch(self._scores)
-
-    @property
-    def noise(self):
-        """Return the noise of the scores, None for each batch of which none is told."""
-        return self._by_batch(self._noise) if self._noise else [None] * len(self.batches)
+    def whole(self):
+        """Return the `ScoredRound`, if all blocks are back, or None."""
+        if self.n_back < self.n_blocks:
+            return None
+        noise = self._by_batch(self._noise) if self._noise else [None] * len(self.batches)
+        told = self._n_evaluations, self._n_failed, self._failure, self._effort
+        return ScoredRound(self.batches, self._by_batch(self._scores), noise, *told)
 
     def _by_batch(self, parts):
         flat, batches, end = np.concatenate(parts), [], 0
@@ -138,25 +160,26 @@ class Single:
     cut : callable
         Returns the blocks, as a list, of a batch ``(g, walks)``.
     begun : dict of str to ndarray
-        See `ScoredRound`.
+        See `BegunRound`.
 
     Attributes
     ----------
     blocks : list of tuple
         Still to be scored.
-    scored : ScoredRound
+    begun : BegunRound
         The first round that is not whole.
     """
 
     def __init__(self, batches, cut, begun):
         blocks = [block for g, walks in batches for block in cut(g, walks)]
-        self.scored = ScoredRound(batches, len(blocks), begun)
-        self.blocks = blocks[self.scored.n_back :]
+        self.begun = BegunRound(batches, len(blocks), begun)
+        self.blocks = blocks[self.begun.n_back :]
 
     def add(self, part):
         """Take in the next block; return the rounds that are whole with it."""
-        self.scored.add(part)
-        return [self.scored] if self.scored.is_whole() else []
+        self.begun.add(part)
+        whole = self.begun.whole()
+        return [] if whole is None else [whole]
 
 
 class Bundle:
@@ -175,7 +198,7 @@ class Bundle:
 
     Attributes
     ----------
-    blocks, scored
+    blocks, begun
         See `Single`.
     """
 
@@ -186,7 +209,7 @@ class Bundle:
             for g, walks in batches:
                 walks_of.setdefault(g, []).append(walks)
         self.blocks = [block for g, walks in walks_of.items() for block in cut(g, _joined(walks))]
-        self.scored = ScoredRound(rounds[skip], len(self.blocks), {})
+        self.begun = BegunRound(rounds[skip], len(self.blocks), {})
         self._parts, self._n_back, self._effort = {g: [] for g in walks_of}, 0, Effort()
 
     def add(self, part):
@@ -197,22 +220,36 @@ class Bundle:
         self._effort = self._effort.plus(part.effort)
         if self._n_back < len(self.blocks):
             return []
-        rest = {g: _together(parts) for g, parts in self._parts.items()}
-        whole = []
-        for batches in self._rounds:
-            scored = ScoredRound(batches, len(batches), {})
-            for g, walks in batches:
-                first, rest[g] = _split(rest[g], len(walks))
-                scored.add(first)
-            whole.append(scored)
-        whole[self._skip].effort = self._effort
-        return whole[self._skip :]
+        whole = list(_cut(self._rounds, self._parts))[self._skip :]
+        whole[0] = whole[0]._replace(effort=self._effort)
+        return whole
 
 
 def _joined(walks):
     """Return batches of walks as one."""
     start, order = ([getattr(some, name) for some in walks] for name in ("start", "order"))
     return Walks(np.concatenate(start), np.concatenate(order))
+
+
+def _cut(rounds, parts):
+    """Yield the rounds of a bundle, from the parts of each utility's walks in all of them."""
+    together = {g: _together(some) for g, some in parts.items()}
+    n_scored = {g: np.count_nonzero(every.is_scored, axis=1) for g, every in together.items()}
+    before = {g: [0, *np.cumsum(n).tolist()] for g, n in n_scored.items()}  # each of the walks
+    end = dict.fromkeys(parts, 0)
+    for batches in rounds:
+        scores, noise, failed, n_evaluations = [], [], [], 0
+        for g, walks in batches:
+            first, end[g], every = end[g], end[g] + len(walks), together[g]
+            rows = slice(first, end[g])
+            scores.append(every.scores[rows])
+            noise.append(None if every.noise is None else every.noise[rows])
+            n_evaluations += before[g][end[g]] - before[g][first]
+            if every.failures:
+                places = range(*(row * every.scores.shape[1] for row in (first, end[g])))
+                failed += [words for at, words in every.failures.items() if at in places]
+        failure = failed[0] if failed else ""
+        yield ScoredRound(batches, scores, noise, n_evaluations, len(failed), failure, Effort())
 
 
 def _together(parts):
@@ -224,15 +261,3 @@ def _together(parts):
     arrays = ([getattr(part, name) for part in parts] for name in ("scores", "is_scored"))
     noise = None if parts[0].noise is None else np.concatenate([part.noise for part in parts])
     return Part(*map(np.concatenate, arrays), failures, noise=noise)
-
-
-def _split(part, n_walks):
-    """Split a part behind its first few walks."""
-    end = n_walks * part.scores.shape[1]
-    first = {at: words for at, words in part.failures.items() if at < end}
-    last = {at - end: words for at, words in part.failures.items() if at >= end}
-    halves = []
-    for some, failures in ((slice(n_walks), first), (slice(n_walks, None), last)):
-        noise = None if part.noise is None else part.noise[some]
-        halves.append(Part(part.scores[some], part.is_scored[some], failures, noise=noise))
-    return halves

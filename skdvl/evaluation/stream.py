@@ -56,7 +56,7 @@ def score_rounds(
 
     Yields
     ------
-    scored : ScoredRound
+    scored : ScoredRound or BegunRound
         Each round when it is whole, and now and then before that.
     """
     rules = [None if truncation is None else (truncation, u.full_score) for u in utilities]
@@ -90,7 +90,7 @@ def score_rounds(
                     waiting.popleft()
                 stops = goes_on is not None and not goes_on()
                 if stops or perf_counter() - told > _SECONDS:
-                    whole = whole or [chapter.scored]
+                    whole = whole or [chapter.begun]
                 for scored in whole:
                     yield scored
                     told = perf_counter()

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from ..coalitions import draws_per_round
+from ..streams import Streams
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Round:
         Number of the round, from 0.
     n_players : int
     rng : numpy.random.Generator
-        Seeded by the seed of the run and `index`, so a round can be drawn again anywhere.
+        It depends on the seed of the run and `index` alone, so a round can be drawn again anywhere.
 
     Examples
     --------
@@ -112,7 +113,7 @@ class IndexSampler(BaseEstimator, ABC):
     ...     print(player, "joins", *others)
     a joins c
     b joins d
-    c joins d
+    c joins a
     d joins b
     """
 
@@ -261,7 +262,7 @@ class IndexSampler(BaseEstimator, ABC):
         return self._batches(indices, seed)
 
     def _draw(self, seed, index, n):
-        return self.draw(Round(index, n, np.random.default_rng([seed, index])))
+        return self.draw(Round(index, n, Streams(seed).of_round(index)))
 
     def _batches(self, indices, seed):
         samples = self._samples(indices, seed)

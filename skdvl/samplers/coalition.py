@@ -44,7 +44,7 @@ class CoalitionSampler(IndexSampler):
     >>> batch = next(sampler.generate_batches(range(50), random_state=0))
     >>> sizes = [len(members) for _, members in batch]
     >>> float(np.mean(sizes).round(1))  # a tenth of the players
-    5.1
+    5.0
     """
 
     draws = "coalitions"
@@ -177,8 +177,8 @@ class PairedSampler(SizeOptimalSampler):
     >>> batches = PairedSampler(batch_size=2).generate_batches(range(6), random_state=0)
     >>> for _, members in next(batches):
     ...     print(members)
-    [3]
-    [0 1 2 4 5]
+    [1]
+    [0 2 3 4 5]
     """
 
     _parameter_constraints = {"semivalue": [Semivalue, None]}

@@ -70,8 +70,8 @@ class AntitheticSampler(UniformSampler):
     >>> batches = AntitheticSampler(batch_size=2).generate_batches(range(6), random_state=0)
     >>> for player, others in next(batches):
     ...     print(player, others)
-    0 [1 4]
-    0 [2 3 5]
+    0 [1 3 4]
+    0 [2 5]
     """
 
     def draw(self, round):

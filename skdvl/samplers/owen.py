@@ -39,7 +39,7 @@ class OwenSampler(IndexSampler):
     >>> for player, others in next(sampler.generate_batches(range(8), random_state=0)):
     ...     print(player, others)
     0 []
-    0 [2 3 4 6]
+    0 [1 3 5]
     0 [1 2 3 4 5 6 7]
     >>> OwenSampler(n_levels=101).size_pmf(4).round(2)  # many levels: all sizes alike
     array([0.25, 0.25, 0.25, 0.25])

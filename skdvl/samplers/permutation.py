@@ -42,10 +42,10 @@ class PermutationSampler(IndexSampler):
     def draw(self, round):
         n, copies = round.n_players, 2 if self.antithetic else 1
         n_permutations = -(-_EVALUATIONS_PER_ROUND // (n * copies))
-        order = np.repeat(np.arange(n)[None], n_permutations, axis=0)
         if n_permutations == 1:  # what permuted does, in half the time
-            round.rng.shuffle(order[0])
+            order = round.rng.permutation(n)[None]
         else:
+            order = np.repeat(np.arange(n)[None], n_permutations, axis=0)
             order = round.rng.permuted(order, axis=1)
         if self.antithetic:
             order = np.stack([order, order[:, ::-1]], axis=1).reshape(-1, n)

@@ -144,7 +144,7 @@ class DeltaShapleySampler(_SizeFirstSampler):
     >>> sampler = DeltaShapleySampler(lower=2, upper=0.5, batch_size=8)
     >>> batch = next(sampler.generate_batches(range(9), random_state=0))
     >>> [len(others) for _, others in batch]
-    [3, 3, 4, 3, 4, 2, 4, 3]
+    [3, 3, 2, 3, 2, 2, 2, 4]
     """
 
     _parameter_constraints = {"lower": _SIZE_OR_SHARE, "upper": _SIZE_OR_SHARE}

@@ -8,8 +8,9 @@ from .base import Estimate, EvaluationStrategy, importance
 class MarginalMean(EvaluationStrategy):
     """Average ``u(S + i) - u(S)``, weighted by how often the semivalue wants that size.
 
-    The mean over a group of walks that were drawn together is one observation; observations
-    are merged with the update of Chan et al., which does not lose digits.
+    The mean over a group of walks that were drawn together is one observation. Observations are
+    summed up as distances from the first one of their player, which is about as far from the mean
+    as others are: so the difference of sums that is a variance does not lose digits.
 
     Parameters
     ----------
@@ -20,7 +21,7 @@ class MarginalMean(EvaluationStrategy):
 
     References
     ----------
-    Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance".
+    Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance": shifted data.
 
     Examples
     --------
@@ -48,53 +49,60 @@ class MarginalMean(EvaluationStrategy):
     def empty(self):
         return {
             "count": np.zeros(self.n, dtype=np.int64),
-            "mean": np.zeros(self.n),
-            "m2": np.zeros(self.n),
-            "seen": np.zeros(self.n, dtype=np.int64),
-            "group": np.ones((), dtype=np.int64),
+            "origin": np.zeros(self.n),
+            "sum": np.zeros(self.n),
+            "squares": np.zeros(self.n),
+            "seen": np.zeros(self.n, dtype=bool),
+            "group": np.zeros((), dtype=np.int64),
         }
 
     def fold(self, tally, walks, scores):
         group = walks.group
         tally["group"][...] = group
         if walks.length == self.n:  # permutations, each of which serves all players
-            marginals = scores[:, 1:] - scores[:, :-1]
-            if not self.is_even:
-                marginals *= self.weight
-            by_player = np.empty_like(marginals)
-            if len(walks) == 1:  # two indices take five times as long
-                by_player[0][walks.order[0]] = marginals[0]
-            else:
-                by_player[np.arange(len(walks))[:, None], walks.order] = marginals
-            tally["seen"] += len(walks)
-            self._merge(tally, *_moments(by_player.reshape(-1, group, self.n)))
+            tally["seen"][...] = True
+            for x in self._by_player(walks, scores):
+                self._add(tally, x)
             return
         if group > 1 and walks.length != 1:
             raise ValueError("Walks of a group must be marginals of one player, or permutations.")
         sizes = walks.sizes[:, :-1]
+        tally["seen"] |= np.bincount(sizes.ravel(), minlength=self.n) > 0
         marginals = np.diff(scores, axis=1) * self.weight[sizes]
         player = walks.order[::group].ravel()  # the walks of a group serve the same player
         x = marginals.reshape(-1, group, walks.length).mean(axis=1).ravel()
-        tally["seen"] += np.bincount(sizes.ravel(), minlength=self.n)
-        count = np.bincount(player, minlength=self.n)
-        mean = np.bincount(player, x, self.n) / np.maximum(count, 1)
-        self._merge(tally, count, mean, np.bincount(player, (x - mean[player]) ** 2, self.n))
+        is_new = tally["count"][player] == 0
+        tally["origin"][player[is_new]] = x[is_new]
+        x -= tally["origin"][player]
+        tally["sum"] += np.bincount(player, x, self.n)
+        tally["squares"] += np.bincount(player, x**2, self.n)
+        tally["count"] += np.bincount(player, minlength=self.n)
+
+    def _by_player(self, walks, scores):
+        """Return an observation of every player for each group of permutations."""
+        marginals = scores[:, 1:] - scores[:, :-1]
+        if not self.is_even:
+            marginals *= self.weight
+        x = np.empty_like(marginals)
+        for row, order, marginal in zip(x, walks.order, marginals, strict=True):
+            row[order] = marginal  # all rows at once would take three times as long
+        return x if walks.group == 1 else x.reshape(-1, walks.group, self.n).mean(axis=1)
 
     @staticmethod
-    def _merge(tally, count, mean, m2):
-        before, share = tally["count"], count / np.maximum(tally["count"] + count, 1)
-        delta = mean - tally["mean"]
-        step = delta * share
-        tally["mean"] += step
-        step *= before
-        step *= delta
-        step += m2
-        tally["m2"] += step
-        before += count
+    def _add(tally, x):
+        """Add an observation of every player, which it may write to."""
+        if np.count_nonzero(tally["count"]) < len(x):
+            np.copyto(tally["origin"], x, where=tally["count"] == 0)
+        x -= tally["origin"]
+        tally["sum"] += x
+        x *= x
+        tally["squares"] += x
+        tally["count"] += 1
 
     def estimate(self, tally):
         count = tally["count"]
-        values = tally["mean"].copy()
+        mean = tally["sum"] / np.maximum(count, 1)
+        values = tally["origin"] + mean
         values[count == 0] = np.nan
         stderr = np.full(self.n, np.inf)
         many = count > 1 if count.min() <= 1 else slice(None)
@@ -102,7 +110,8 @@ class MarginalMean(EvaluationStrategy):
         if self.limit is not None:  # an enumeration that is not over is no random sample
             stderr[counts * self.n >= self.limit] = 0.0
         elif count.max() > 1 and counts.sum() >= self.enough and self._covered(tally["seen"]):
-            variance = self._variance(tally["m2"][many], count[many])
+            m2 = np.maximum(tally["squares"] - tally["sum"] * mean, 0)
+            variance = self._variance(m2[many], count[many])
             stderr[many] = np.sqrt(variance / count[many])
         freedom = np.maximum(count - 1, 0) + self.borrowed
         return Estimate(values, stderr, counts, freedom=freedom)
@@ -117,17 +126,3 @@ class MarginalMean(EvaluationStrategy):
         """
         pooled = m2.sum() / (count - 1).sum()
         return (m2 + self.borrowed * pooled) / (count - 1 + self.borrowed)
-
-
-def _moments(x):
-    """Return count, mean and sum of squared distances of observations, means over groups.
-
-    Parameters
-    ----------
-    x : ndarray of shape (m, group, n)
-    """
-    x = x[:, 0] if x.shape[1] == 1 else x.mean(axis=1)
-    if len(x) == 1:
-        return 1, x[0], 0.0
-    mean = x.mean(axis=0)
-    return len(x), mean, ((x - mean) ** 2).sum(axis=0)
