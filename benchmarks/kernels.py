@@ -8,6 +8,7 @@ sizes. Scores are asserted to be equal, to 1e-9, before anything is timed.
 
 import warnings
 from time import perf_counter
+from timeit import repeat
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -28,7 +29,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skdvl import ShapleyValuator
 from skdvl.coalitions import Walks
+from skdvl.samplers import PermutationSampler, Round
+from skdvl.semivalues import Shapley
 from skdvl.stopping import MaxRounds
+from skdvl.strategies import MarginalMean
+from skdvl.streams import Streams
 from skdvl.utilities import ModelUtility, make_utility
 from skdvl.utilities.optimum import at_optimum
 
@@ -135,11 +140,28 @@ def whole(estimator, n_rounds):
     print(f"    {valuator.utility_info_}")
 
 
+def bookkeeping(n):
+    """Print the nanoseconds for each evaluation that drawing and folding permutations take."""
+    sampler, streams = PermutationSampler(), Streams(0)
+    strategy = MarginalMean(Shapley(), sampler, n)
+    tally, scores = strategy.empty(), np.random.default_rng(0).random((1, n + 1))
+
+    def draw():
+        return sampler.draw(Round(1, n, streams.of_round(1)))
+
+    walks, each = draw(), []
+    for part in (draw, lambda: strategy.fold(tally, walks, scores)):
+        each.append(1e9 * min(repeat(part, number=50, repeat=50)) / 50 / n)
+    print(f"{n:6} players: drawing {each[0]:.0f} ns, folding {each[1]:.0f} ns for each evaluation")
+
+
 def main():
     warnings.simplefilter("ignore")
     print(f"{'':38}{'bare us':>10}{'refit':>10}{'masks':>10}{'chains':>10}{'ratios to bare':>20}")
     for case in CASES:
         one(*case)
+    for n in (300, 500, 1000, 2000):
+        bookkeeping(n)
     whole(Ridge(), 546)
     whole(GaussianNB(), 640)
 

@@ -64,6 +64,17 @@ def test_values_equal_enumeration(n, n_neighbors, semivalue):
 
 
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
+@pytest.mark.parametrize("n_neighbors", [1, 5, 5000])
+def test_sums_of_integers_are_those_of_numbers(semivalue, n_neighbors):
+    n = 5000
+    matches = np.random.default_rng(0).random((3, n)) < [[0.1], [0.5], [1.0]]
+    seats = seats_of(semivalue, n, n_neighbors)
+    values = label_values(matches, n_neighbors, seats=seats)
+    summed = label_values(matches.astype(float), n_neighbors, seats=seats)
+    np.testing.assert_allclose(values, summed, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("semivalue", SEMIVALUES, ids=str)
 @pytest.mark.parametrize("n", range(1, 10))
 def test_values_within_a_radius_equal_enumeration(n, semivalue):
     rng = np.random.default_rng(n)

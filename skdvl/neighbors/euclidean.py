@@ -26,7 +26,7 @@ class Products:
     ----------
     pairs : Pairs
         The same by another way, for rows that the product does not tell apart.
-    train, asking : ndarray
+    train, asking : ndarray of shape (n_features + 2, n) and (n_asking, n_features + 2)
         Rows whose products are squared distances, plus 2**52, in units so small that more bits
         would not be certain: a float of that size is rounded to an integer, in its lower bits.
     n_bits : int
@@ -65,22 +65,21 @@ class Products:
             n_terms = X.shape[1] + 2  # each may be rounded to a unit, or be as wrong as eps
             wrong = n_terms + (2 * n_terms + 16) * np.finfo(float).eps * reach * scale**2
             doubt = int(np.ceil(2 * wrong)) + 2
-        ones = np.ones((len(X), 1))
-        train = np.hstack([X * scale, square[:, None] * scale**2, ones])
+        train = np.vstack([X.T * scale, square * scale**2, np.ones(len(X))])
         constant = V_square[:, None] * scale**2 + (_MAGIC + doubt)
         asking = np.hstack([V * (-2 * scale), np.ones((len(V), 1)), constant])
         return cls(pairs, train, asking, n_bits, doubt)
 
     def lines(self, first, last, n_rows):
         """Yield orders as `Pairs.lines` does, and None for the distances."""
-        n = len(self.train)
+        n = self.train.shape[1]
         own, shift = numbered(n), np.uint64(self.n_bits)
         inner, plain = max(1, _SMALL // n), False
         products = np.empty((min(n_rows, last - first), n))
         gaps = np.empty((min(inner, n_rows), n), dtype=np.uint64)
         for begin in range(first, last, n_rows):
             end = min(begin + n_rows, last)
-            np.matmul(self.asking[begin:end], self.train.T, out=products[: end - begin])
+            np.matmul(self.asking[begin:end], self.train, out=products[: end - begin])
             for start in range(begin, end, inner):
                 stop = min(start + inner, end)
                 if plain:

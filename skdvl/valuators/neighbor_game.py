@@ -13,7 +13,7 @@ from .neighbor_blocks import Blocks, Refusal, block_sums
 
 _TASK = 2**23  # pairs, or as many rows as make a matrix product worth while
 _BLOCK = 2**20  # pairs whose distances are held at once, at most, and likewise
-_ROWS = 16
+_ROWS = 48  # at least; with fewer, laying out the training rows takes longer than the product
 
 
 @dataclass(frozen=True)
