@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from joblib import parallel_config
 from scipy.spatial.distance import cdist
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
@@ -214,22 +215,26 @@ def test_single_precision_keeps_copies_in_order():
 
 
 @pytest.mark.parametrize("semivalue", [None, BetaShapley(4, 1), Banzhaf(0.05)], ids=str)
-@pytest.mark.parametrize("regression", [False, True])
+@pytest.mark.parametrize("kind", ["classification", "regression", "soft"])
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_cut_is_off_by_no_more_than_it_says(semivalue, regression, alone):
+def test_a_cut_is_off_by_no_more_than_it_says(semivalue, kind, alone):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 3)), rng.integers(0, 3, 400)
     X[200:] = X[rng.integers(0, 200, 200)]  # copies, some of them of the asking row
-    y = y + 0.5 * rng.normal(size=400) if regression else y
+    y = y + 0.5 * rng.normal(size=400) if kind == "regression" else y
     sets = (X, y, None, None) if alone else (X[:300], y[:300], X[300:], y[300:])
-    task = {"task": "regression"} if regression else {}
+    task = {"utility": "soft"} if kind == "soft" else {"task": kind}
     exact = _fit(KNNShapleyValuator(semivalue=semivalue, **task), sets)
     for max_rank in (20, 100):
         cut = _fit(KNNShapleyValuator(semivalue=semivalue, max_rank=max_rank, **task), sets)
         off = np.abs(cut.values_ - exact.values_)
         assert 0 < off.max() <= cut.max_error_ + 1e-15
-        if semivalue is None and not regression:
+        if semivalue is None and kind != "regression":
             assert cut.max_error_ == pytest.approx(1 / max_rank)
+    vendors = rng.integers(0, 9, len(sets[0]))
+    grouped = clone(cut).fit(*sets[:2], X_val=sets[2], y_val=sets[3], groups=vendors)
+    together = [cut.values_[vendors == name].sum() for name in grouped.groups_]
+    np.testing.assert_allclose(grouped.group_values_, together, atol=1e-14)
     whole = _fit(KNNShapleyValuator(semivalue=semivalue, max_rank=400, **task), sets)
     np.testing.assert_array_equal(whole.values_, exact.values_)
     assert whole.max_error_ == 0
@@ -448,7 +453,8 @@ def test_task_is_read_off_the_target(y, task):
         ({"utility": "radius"}, {}, "pass a radius with utility='radius'"),
         ({"radius": 1.0}, {}, "utility='jia' was given radius=1.0"),
         ({"utility": "soft", "task": "regression"}, {}, "scores labels, and this is a regression"),
-        ({"utility": "soft", "max_rank": 9}, {}, "do not go together"),
+        ({"utility": "radius", "radius": 1, "max_rank": 9}, {}, "do not go together"),
+        ({"utility": "soft", "weights": _kernel, "max_rank": 9}, {}, "count by their distance"),
         ({"max_rank": 4}, {}, "Pass max_rank=5 or more"),
         ({"semivalue": Banzhaf(2.0)}, {}, "'p' parameter of Banzhaf"),
         ({"semivalue": "shapley"}, {}, "semivalue"),

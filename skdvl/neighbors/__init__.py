@@ -14,6 +14,7 @@ from .values import (
     label_values,
     nearest_values,
     radius_values,
+    seats_left,
     share_values,
     target_values,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "make_search",
     "nearest_values",
     "radius_values",
+    "seats_left",
     "share_values",
     "target_values",
     "thinned",

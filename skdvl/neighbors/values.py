@@ -67,7 +67,7 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None, room=None):
     return values
 
 
-def share_values(matches, n_neighbors, n_classes, size_pmf=None, *, seats=None):
+def share_values(matches, n_neighbors, n_classes, size_pmf=None, *, seats=None, n_right=None):
     """Values where neighbours vote, and the share is of those who do.
 
     The utility of a coalition is the mean of what its `n_neighbors` nearest players tell, or all
@@ -82,6 +82,9 @@ def share_values(matches, n_neighbors, n_classes, size_pmf=None, *, seats=None):
         Of the semivalue. None: Shapley values.
     seats : Seats or None, default=None
         Of the semivalue, where they are known already.
+    n_right : ndarray of int of shape (n_games,) or None, default=None
+        Matches among all players, where `matches` are those of the nearest alone. `size_pmf` and
+        `seats` are needed then; what the others push out is left out.
 
     Returns
     -------
@@ -103,17 +106,46 @@ def share_values(matches, n_neighbors, n_classes, size_pmf=None, *, seats=None):
     n = matches.shape[1]
     pmf = np.full(n, 1 / n) if size_pmf is None else np.asarray(size_pmf, dtype=float)
     seats = _seats(seats, n, n_neighbors, size_pmf)
-    # In a coalition with seats left, all that counts is how many are there.
-    sizes = np.arange(1, min(n_neighbors, n))
-    joins = (pmf[sizes] / (sizes + 1)).sum()
     told = np.asarray(matches, dtype=float)
-    others = (told.sum(axis=1, keepdims=True) - told) / max(n - 1, 1)
-    values = pmf[0] * (told - 1 / n_classes) + joins * (told - others)
-    # In any other, it is as in `label_values`.
-    always = seats.asked[-1:]  # gets a seat even the farthest, where one is left
+    told_by_all = told.sum(axis=1) if n_right is None else n_right
+    values = seats_left(told, told_by_all, n_neighbors, n_classes, pmf)
+    # In coalitions without a seat left, it is as in `label_values`.
+    always = pmf[:n_neighbors].sum()  # gets a seat even the farthest, where one is left
     values += label_values(told, n_neighbors, seats=seats)
     values -= told * (always / n_neighbors)
     return values
+
+
+def seats_left(told, told_by_all, n_neighbors, n_classes, size_pmf):
+    """Return the part of `share_values` that comes from coalitions with seats left.
+
+    There, all that counts is how many are there, and not who is near.
+
+    Parameters
+    ----------
+    told : ndarray of float of shape (n_games, n)
+        What some of the players tell.
+    told_by_all : ndarray of shape (n_games,)
+        The sum of what all of them tell.
+    n_neighbors, n_classes : int
+    size_pmf : ndarray of shape (n_players,)
+        Of the semivalue.
+
+    Returns
+    -------
+    values : ndarray of shape (n_games, n)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdvl.neighbors import seats_left
+    >>> seats_left(np.array([[1.0, 0.0]]), np.array([2]), 2, 2, np.full(3, 1 / 3)).round(3)
+    array([[ 0.25 , -0.333]])
+    """
+    n, sizes = len(size_pmf), np.arange(1, min(n_neighbors, len(size_pmf)))
+    joins = (size_pmf[sizes] / (sizes + 1)).sum()
+    others = (told_by_all[:, None] - told) / max(n - 1, 1)
+    return size_pmf[0] * (told - 1 / n_classes) + joins * (told - others)
 
 
 def radius_values(matches, inside, n_classes, alone):

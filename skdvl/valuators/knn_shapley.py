@@ -79,8 +79,10 @@ class KNNShapleyValuator(BaseValuator):
         by :class:`sklearn.neighbors.NearestNeighbors`; at least `n_neighbors`. No value is off by
         more than `max_error_`. In classification that is the chance that one who joins gets a
         seat at this rank, divided by `n_neighbors`; for Shapley values ``1 / max_rank``. So for an
-        error of at most eps, pass ``max(n_neighbors, ceil(1 / eps))``. Only for ``utility="jia"``.
-        Where distances are equal at the cut, it is open which rows are before it.
+        error of at most eps, pass ``max(n_neighbors, ceil(1 / eps))``. With "soft" the same
+        holds, without `weights`: what a row adds where seats are left takes no distance to know.
+        A radius leaves out far rows by itself. Where distances are equal at the cut, it is open
+        which rows are before it.
     dtype : {"float64", "float32"} or numpy type, default="float64"
         With "float32" distances are rounded: quicker where there are hundreds of columns, but rows
         that are nearly as far may be swapped. Copies of a row are not.

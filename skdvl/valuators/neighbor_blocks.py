@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..neighbors import label_values, radius_values, share_values, target_values
+from ..neighbors import label_values, radius_values, seats_left, share_values, target_values
 
 
 def block_sums(blocks, first, last):
@@ -81,10 +81,14 @@ class Blocks:
             if room.shape[1:] != order.shape:
                 room = np.empty((3, *order.shape))
             values = self._values(begin, order, distances, weights, room)
+            far = self._far(begin, len(order))
+            is_few = self.game.cut is not None and far is None  # players, and none is there twice
             for line, (rows, own) in enumerate(zip(order, values, strict=True)):
+                if far is not None:
+                    rows, own = slice(None), self._with_far(begin + line, far[line], rows, own)
                 if self.players is not None:
                     own = np.bincount(self.players[rows], weights=own, minlength=n_players)
-                elif self.game.cut is not None:  # few players, of whom none is there twice
+                elif is_few:
                     total[rows] += own
                     square[rows] += own * own
                     continue
@@ -115,10 +119,32 @@ class Blocks:
         if not game.classifier:
             return target_values(told, truth[:, 0], k, seats=seats)
         if game.utility == "soft":
-            return share_values(told, k, game.n_classes, self.sizes, seats=seats)
+            of_all = None if game.cut is None else self._n_right(first, len(order))
+            return share_values(told, k, game.n_classes, self.sizes, seats=seats, n_right=of_all)
         if game.utility == "radius":
             return radius_values(told, distances <= game.radius, game.n_classes, seats.asked)
         return label_values(told, k, seats=seats, room=room)
+
+    def _n_right(self, first, n_games):
+        """Return how many players of some games tell the right label."""
+        truth, alone = self.game.truth[first : first + n_games], self.game.X_val is None
+        return np.bincount(self.game.y, minlength=truth.max() + 1)[truth] - alone
+
+    def _far(self, first, n_games):
+        """Return what a wrong and a right label are worth beyond the cut, or None if nothing."""
+        game, either = self.game, np.array([[0.0, 1.0]])
+        if game.cut is None or game.utility != "soft":
+            return None
+        n_right = self._n_right(first, n_games)
+        return seats_left(either, n_right, game.n_neighbors, game.n_classes, self.sizes)
+
+    def _with_far(self, row, far, rows, own):
+        """Return the values of all players, of whom some are near."""
+        values = far.take(self.game.y == self.game.truth[row])
+        values[rows] = own
+        if self.game.X_val is None:
+            values[row] = 0
+        return values
 
     def _weights(self, distances):
         if self.game.weights == "uniform":

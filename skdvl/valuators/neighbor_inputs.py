@@ -34,11 +34,15 @@ def check_parameters(valuator, classifier):
         )
     if valuator.max_rank is None:
         return
-    if valuator.utility != "jia":
+    if valuator.utility == "radius":
         raise ValueError(
-            f"max_rank={valuator.max_rank} and utility={valuator.utility!r} do not go together, "
-            "since far rows have values too, or are left out anyway. Leave max_rank=None, or "
-            "utility='jia'."
+            f"max_rank={valuator.max_rank} and utility='radius' do not go together: rows beyond "
+            "the radius are left out anyway, and their values are exact. Leave max_rank=None."
+        )
+    if valuator.utility == "soft" and valuator.weights != "uniform":
+        raise ValueError(
+            f"With utility='soft' and weights, far rows count by their distance, which max_rank="
+            f"{valuator.max_rank} leaves out. Leave max_rank=None, or weights='uniform'."
         )
     if valuator.max_rank < valuator.n_neighbors:
         raise ValueError(
