@@ -54,15 +54,14 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None, room=None):
     if matches.dtype == bool:  # a running sum of integers takes a quarter of the time
         whole, (units, unit) = whole.view(np.int64), seats.units
         np.multiply(matches, units, out=whole)
+        whole[:, 0] -= whole.sum(axis=1)
         np.cumsum(whole, axis=1, out=whole)
-        whole -= whole[:, -1:].copy()
         np.multiply(whole, unit, out=lost)
     else:
         np.multiply(matches, pushed_out, out=lost)
         np.cumsum(lost, axis=1, out=lost)
         lost -= lost[:, -1:].copy()
-    values[...] = matches
-    values *= asked
+    np.multiply(matches, asked, out=values)
     values += lost
     return values
 
