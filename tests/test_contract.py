@@ -281,6 +281,23 @@ def test_an_offset_of_the_score_costs_no_digits(offset):
         np.testing.assert_allclose(moved.stderr, plain.stderr, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "sampler", [sm.PermutationSampler(), sm.UniformSampler(), sm.PermutationSampler(True)], ids=repr
+)
+def test_large_marginals_cost_no_digits(sampler):
+    """What every player adds alike is in its value, and not in the error of it."""
+
+    class Paid(SmallGame):
+        def __call__(self, masks):
+            return super().__call__(masks) + 1e6 * masks.sum(axis=1)
+
+    semivalue = sv.Banzhaf() if isinstance(sampler, sm.UniformSampler) else sv.Shapley()
+    plain, paid = (play(g, sampler, semivalue, 40, seed=3) for g in (SmallGame(), Paid()))
+    np.testing.assert_allclose(paid.values, plain.values + 1e6, atol=1e-6)
+    np.testing.assert_allclose(paid.stderr, plain.stderr, rtol=1e-5)
+    assert (plain.stderr > 0).all() and np.isfinite(plain.stderr).all()
+
+
 @pytest.mark.parametrize("sampler", [sm.UniformSampler(), sm.CoalitionSampler()], ids=repr)
 @pytest.mark.parametrize("semivalue", [sv.Shapley(), sv.BetaShapley(4, 1)], ids=repr)
 def test_coin_flips_for_many_players_are_refused(sampler, semivalue):
