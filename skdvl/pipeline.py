@@ -16,11 +16,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_memory
 
 from .callbacks import fit_part, open_context
+from .pages import HasPage
 
 __all__ = ["Pipeline", "make_pipeline"]
 
 
-class Pipeline(_Pipeline):
+class Pipeline(HasPage, _Pipeline):
     """scikit-learn's Pipeline, whose steps may also drop or add rows at fit time.
 
     A step with `fit_resample`, such as :class:`skdvl.DataPruner` or a sampler of

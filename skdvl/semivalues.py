@@ -12,6 +12,8 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from .pages import HasPage
+
 __all__ = [
     "AME",
     "Banzhaf",
@@ -23,7 +25,7 @@ __all__ = [
 ]
 
 
-class Semivalue(BaseEstimator, ABC):
+class Semivalue(HasPage, BaseEstimator, ABC):
     """Base class for semivalues: write `size_pmf`, and that is all.
 
     The value of player i is ``sum_k p[k] * mean of u(S + i) - u(S)`` over the coalitions S of

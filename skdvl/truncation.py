@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from .pages import HasPage
+
 __all__ = [
     "DeviationTruncation",
     "FixedTruncation",
@@ -23,7 +25,7 @@ __all__ = [
 _SHARE = Interval(Real, 0, 1, closed="both")
 
 
-class Truncation(BaseEstimator, ABC):
+class Truncation(HasPage, BaseEstimator, ABC):
     """Base class for truncation rules.
 
     Examples
@@ -38,7 +40,7 @@ class Truncation(BaseEstimator, ABC):
     ...         return bool(scores[-1] >= full_score)
     >>> valuator = TMCShapleyValuator(truncation=Reached(), stopping=MaxRounds(1), random_state=0)
     >>> valuator.fit_utility(AirportGame(range(1, 17))).n_evaluations_  # of 256
-    138
+    174
     """
 
     _parameter_constraints: dict = {}

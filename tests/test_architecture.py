@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = [
+    ["pages"],
     "_version boosting callbacks checkpoint coalitions identity influence neighbors".split()
     + "notices parcel processes ray_backend run semivalues stopping streams".split()
     + "truncation workers".split(),

@@ -11,6 +11,7 @@ from time import monotonic
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
+from ..pages import HasPage
 from .breaker import Breaker
 
 _TAG = 8  # bytes
@@ -58,7 +59,7 @@ class CacheStats:
             setattr(self, field.name, 0)
 
 
-class Cache(BaseEstimator, ABC):
+class Cache(HasPage, BaseEstimator, ABC):
     """Base class for caches: write `_read`, `_write` and `_clear`, that is enough.
 
     A record is a float64 and a tag that binds it to its key, 16 bytes; one that is anything else

@@ -29,6 +29,13 @@ class Seats:
     both_less : ndarray of shape (n_players,)
         That a player has the last seat, a certain nearer one has another, and a third joins
         who is nearer too.
+
+    Examples
+    --------
+    >>> from skdvl.neighbors import Seats
+    >>> seats = Seats.of_shapley(5, n_neighbors=2)
+    >>> seats.asked.round(3)  # the third is asked where at most one of two nearer ones is there
+    array([1.   , 1.   , 0.667, 0.5  , 0.4  ])
     """
 
     n_neighbors: int
@@ -39,7 +46,17 @@ class Seats:
 
     @classmethod
     def of_shapley(cls, n, n_neighbors):
-        """Return the chances where all sizes are alike."""
+        """Return the chances where all sizes are alike.
+
+        Parameters
+        ----------
+        n, n_neighbors : int
+            Of players and of seats.
+
+        Returns
+        -------
+        seats : Seats
+        """
         rank = np.arange(1, n + 1)
         pushed_out = np.where(
             rank > n_neighbors, n_neighbors / (rank * np.maximum(rank - 1.0, 1)), 0
@@ -57,6 +74,10 @@ class Seats:
             integer j and an array r; the same whatever the number of players.
         n, n_neighbors : int
             Of players and of seats.
+
+        Returns
+        -------
+        seats : Seats
         """
         pushed_out = np.zeros(n)
         nearer = np.arange(n_neighbors, n)
@@ -72,6 +93,10 @@ class Seats:
         size_pmf : ndarray of shape (n_players,)
             Of the semivalue; see `skdvl.semivalues`.
         n_neighbors : int
+
+        Returns
+        -------
+        seats : Seats
         """
         n = len(size_pmf)
         pushed_out = np.zeros(n)
@@ -110,7 +135,16 @@ class Seats:
         return np.rint(pushed_out / unit).astype(np.int64), unit
 
     def first(self, n):
-        """Return the chances of the n nearest; the others are present, or not, as before."""
+        """Return the chances of the n nearest; the others are present, or not, as before.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        seats : Seats
+        """
         arrays = (self.asked, self.pushed_out, self.both, self.both_less)
         return Seats(self.n_neighbors, *(array[:n] for array in arrays))
 

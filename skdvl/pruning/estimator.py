@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
 from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
+from ..pages import HasPage
 from .pruner import DataPruner
 
 _DELEGATED = (
@@ -34,7 +35,7 @@ def _has(method):
     return check
 
 
-class PrunedEstimator(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class PrunedEstimator(HasPage, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Fit an estimator on the rows that a pruner keeps.
 
     It can be used wherever the estimator could: by itself, in a grid search, or as the last step

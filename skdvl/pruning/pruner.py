@@ -28,6 +28,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import CallbackSupportMixin, fit_part, open_context, with_callbacks
 from ..notices import warn_caller
+from ..pages import HasPage
 from ..valuators import KNNShapleyValuator
 from ..valuators.base import valued
 from ..valuators.inputs import check_classes, check_groups, check_rows, task_of_target
@@ -39,7 +40,9 @@ _QUANTILE = 0.1
 _HANDED_ON = ("X_val", "y_val", "groups")
 
 
-class DataPruner(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class DataPruner(
+    HasPage, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """Drop the training rows of lowest value; at predict time every row passes.
 
     A row of low value is often mislabelled, or an outlier; whether dropping it helps is for

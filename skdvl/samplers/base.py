@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from ..coalitions import draws_per_round
+from ..pages import HasPage
 from ..streams import Streams
 
 
@@ -78,7 +79,7 @@ def players_of_round(index, n, copies=1):
     return np.arange(first, min(first + per_round, n))
 
 
-class IndexSampler(BaseEstimator, ABC):
+class IndexSampler(HasPage, BaseEstimator, ABC):
     """Base class for samplers: write `draw` and `size_pmf`.
 
     A sampler holds parameters only, no generator and no state. `draw` depends on its argument

@@ -7,12 +7,14 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from ..pages import HasPage
+
 COUNT = [Interval(Integral, 1, None, closed="left")]
 SHARE = [Interval(Real, 0, 1, closed="right")]
 TOLERANCE = [Interval(Real, 0, None, closed="left")]
 
 
-class StoppingRule(BaseEstimator, ABC):
+class StoppingRule(HasPage, BaseEstimator, ABC):
     """Base class for stopping rules: write `completion`.
 
     Attributes

@@ -5,13 +5,14 @@ from scipy.linalg import svd
 from scipy.optimize import linprog, nnls
 from sklearn.base import BaseEstimator
 
+from ..pages import HasPage
 from .base import Estimate
 from .kept import KeptScores
 
 _ZERO = 1e-9  # of the range of the scores, and of a multiplier
 
 
-class Core(BaseEstimator):
+class Core(HasPage, BaseEstimator):
     """What is asked for: the least core, which is no semivalue.
 
     Parameters

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..callbacks import CallbackSupportMixin
+from ..pages import HasPage
 from ..stopping import select
 
 _SEEN = "n_features_in_", "feature_names_in_"  # recorded as soon as X is looked at
@@ -38,16 +39,46 @@ def valued(valuator):
     return valuator.steps[-1][1] if hasattr(valuator, "steps") else valuator
 
 
-class BaseValuator(CallbackSupportMixin, BaseEstimator, ABC):
-    """Base class for valuators.
+class BaseValuator(HasPage, CallbackSupportMixin, BaseEstimator, ABC):
+    """Base class for valuators: write `fit`, which sets three attributes.
+
+    `DataPruner`, `PrunedEstimator`, displays and experiments take any valuator. One that scores
+    sets of rows needs no class of its own: see :class:`skdvl.SemivalueValuator`.
 
     Attributes
     ----------
     values_ : ndarray of shape (n_samples,)
         The value of every training row; negative where a row hurts.
     stderr_ : ndarray of shape (n_samples,)
-        Standard errors of the values.
+        Standard errors of the values; 0 where they are exact, infinite where unknown.
+    counts_ : ndarray of int of shape (n_samples,)
+        Number of scores behind each value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skdvl import DataPruner, make_pipeline
+    >>> from skdvl.valuators import BaseValuator
+    >>> class Typicality(BaseValuator):
+    ...     '''Rows near the mean of their class are worth more.'''
+    ...     def fit(self, X, y):
+    ...         X, y = np.asarray(X), np.asarray(y)
+    ...         means = np.array([X[y == label].mean(axis=0) for label in y])
+    ...         self.values_ = -np.linalg.norm(X - means, axis=1)
+    ...         self.stderr_ = np.zeros(len(y))
+    ...         self.counts_ = np.ones(len(y), dtype=int)
+    ...         return self
+    >>> X, y = load_iris(return_X_y=True)
+    >>> int(Typicality().fit(X, y).certify(quantile=0.1).inside.sum())
+    15
+    >>> pipeline = make_pipeline(DataPruner(Typicality()), LogisticRegression(max_iter=1000))
+    >>> pipeline.fit(X, y)[0].n_dropped_
+    15
     """
+
+    _row_index = None  # of a data frame
 
     @abstractmethod
     def fit(self, X, y):

@@ -87,7 +87,7 @@ def learn(utilities, learning, seed, pin_seeds, *, recall=None, n_jobs=None):
     told = [
         scored
         for scored in score_rounds(utilities, [asked], recall=recall, n_jobs=n_jobs)
-        if scored.is_whole()
+        if scored.is_whole
     ][0]
     for utility, scores in zip(made, told.scores, strict=True):
         utility.learn(scores[:, 0])
