@@ -73,6 +73,19 @@ def test_derivatives_are_finite_differences(loss):
         np.testing.assert_allclose(loss.hessian(y, eta)[:, a], bend, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_turns_are_finite_differences_away_from_jumps(loss):
+    y, eta = rows_for(loss, n=400)
+    way, step = np.random.default_rng(1).standard_normal(eta.shape), 1e-5
+    ahead, behind = (loss.hessian(y, eta + sign * step * way) for sign in (1, -1))
+    expected = (ahead - behind) / (2 * step)
+    told = loss.turn(y, eta, way)
+    if loss.steady:
+        assert (expected == 0).mean() > 0.95
+        expected = np.zeros_like(expected)
+    np.testing.assert_allclose(told, expected, rtol=1e-3, atol=1e-3 * (1 - loss.steady))
+
+
 def test_units_are_those_of_the_metrics():
     metrics = [(TARGETS[0], mean_squared_error), (LABELS[0], log_loss)]
     metrics += [

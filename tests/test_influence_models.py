@@ -73,6 +73,28 @@ def test_alo_is_nearly_leave_one_out(model):
     assert np.abs(valuator.loo_predictions_[some].ravel() - own).mean() < 1e-3 * own.std()
 
 
+def test_rows_at_a_margin_do_not_mislead():
+    """The second derivative of a squared hinge jumps there; of that no slope is taken."""
+    rng = np.random.default_rng(214)
+    X = rng.normal(size=(110, 4)) + 1
+    y = (X @ rng.normal(size=(4, 3)) + rng.gumbel(size=(110, 3))).argmax(axis=1)
+    X, X_val, y, y_val = X[:80], X[80:], y[:80], y[80:]
+    model = LinearSVC(C=0.05, penalty="l1", dual=False, **TIGHT)
+    full = clone(model).fit(X, y)
+    margins = full.decision_function(X) * np.where(y[:, None] == np.arange(3), 1, -1)
+
+    def score(svc):
+        told = svc.decision_function(X_val) * np.where(y_val[:, None] == np.arange(3), 1, -1)
+        return (np.maximum(1 - told, 0) ** 2).sum(axis=1).mean()
+
+    refits = [clone(model).fit(np.delete(X, i, axis=0), np.delete(y, i)) for i in range(80)]
+    expected = np.array([score(near) for near in refits]) - score(full)
+    told = InfluenceValuator(model, kind="alo").fit(X, y, X_val=X_val, y_val=y_val).values_
+    assert np.abs(margins - 1).min() < 1e-4
+    assert np.corrcoef(told, expected)[0, 1] > 0.9
+    assert 0.9 < told @ expected / (expected @ expected) < 1.1
+
+
 def at_optimum_of(stochastic, exact, X, y):
     """Check that a model fitted by stochastic gradients minimises what another one does."""
     stochastic.fit(X, y)

@@ -1,16 +1,15 @@
 """What becomes of coefficients, predictions and losses when a row goes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from .inverse import hessian
-from .linear_fit import dense, each_pulled_back
+from .linear_fit import each_pulled_back
+from .second_order import Turn
 
 _SINGULAR = 1e-10  # a row with a leverage this near to 1 has its own coefficient
 _CELLS = 2**22
 _HELD = 2**26  # entries of an array that errors are worth
-_ASIDE = 1e-3  # of a predictor, where a derivative is a difference
 
 
 @dataclass(frozen=True)
@@ -152,61 +151,25 @@ class Effects:
 
     def _differences(self, target):
         """Yield rows, their mean effects on a target, and those on each of its rows."""
-        turned = self._turned(target)
+        turn = self._turn(target)
         for where in self.blocks(target.Z.shape[0]):
             steps = self.steps(where)
             added = self.losses_after(steps, target, False)
             mean = added.mean(axis=1)
-            if turned is not None:
-                mean -= self._bent(where, steps, *turned) / 2
+            if turn is not None:
+                mean -= turn.error(where, steps)
             yield where, mean, added
 
-    def _turned(self, target):
+    def _turn(self, target):
         """Return how the Hessian changes along the way that the mean loss of a target rises.
 
-        A step of Newton's method is wrong to second order by that. Of the mean loss this matters,
-        since effects on single rows cancel each other there while errors do not.
-
-        Returns
-        -------
-        change : ndarray of shape (P m, P m)
-        along : ndarray of shape (P, m)
-            The way. None in place of both if the Hessian is constant, or too large to be held.
+        None if it does not, or is too large to be held.
         """
         fit = self.fit
-        if fit.loss.quadratic or not self.inverse.is_direct:
+        if fit.loss.steady or not self.inverse.is_direct:
             return None
         slopes = self.judge.gradient(target.y, target.eta)
-        along = self.inverse.solve(self.judge.unit * (target.Z.T @ slopes) / len(target.y))
-        farthest = max(np.abs(fit.rows(where) @ along).max() for where in fit.blocks())
-        if not farthest > 0:
-            return None
-        step = _ASIDE / farthest
-        ahead, behind = (
-            hessian(replace(fit, coef=fit.coef + sign * step * along), levelled=False)
-            for sign in (1, -1)
-        )
-        return (ahead - behind) / (2 * step), along
-
-    def _bent(self, where, steps, change, along):
-        """Return the change of the Hessian along some way, of the rows that stay, on both sides."""
-        fit, Z = self.fit, self.fit.rows(where)
-        flat = steps.reshape(-1, steps.shape[2])
-        whole = np.einsum("kb,kb->b", flat, change @ flat)
-        eta, moved = (
-            Z @ fit.coef,
-            np.stack(
-                [np.einsum("bp,pb->b", dense(Z), steps[:, a]) for a in range(steps.shape[1])],
-                axis=1,
-            ),
-        )
-        way = Z @ along
-        step = _ASIDE / np.maximum(np.abs(way).max(), 1e-300)
-        ahead, behind = (
-            fit.loss.hessian(fit.y[where], eta + sign * step * way) for sign in (1, -1)
-        )
-        own = np.einsum("ba,bac,bc->b", moved, (ahead - behind) / (2 * step), moved)
-        return whole - fit.weight[where] * own
+        return Turn(fit, self.inverse.solve(self.judge.unit * (target.Z.T @ slopes) / len(slopes)))
 
     def _slopes(self, target):
         """Do the same to first order, without an array of all pairs.

@@ -84,22 +84,36 @@ def hessian(fit, levelled=True):
     `levelled` is False: no gradient points that way, so that any will do.
     """
     P, m = fit.coef.shape
-    total = np.zeros((P, m, P, m))
-    for where in fit.blocks(fit.coef.size):
-        Z = fit.rows(where)
-        bends = fit.bends(where, Z)
-        for a in range(m):
-            for b in range(a, m):
-                total[:, a, :, b] += _gram(Z, bends[:, a, b])
-    for a in range(m):
-        for b in range(a):
-            total[:, a, :, b] = total[:, b, :, a]
+    total = pulled_back(fit, fit.bends).reshape(P, m, P, m)
     if fit.loss.levelled and levelled:
         for j in np.flatnonzero(fit.free.all(axis=1) & (fit.ridge == 0).all(axis=1)):
             total[j, :, j, :] += np.trace(total[j, :, j, :]) / m**2
     total = total.reshape(P * m, P * m)
     total[np.diag_indices(P * m)] += fit.ridge.ravel()
     return total
+
+
+def pulled_back(fit, bends_of):
+    """Return the sum over rows of second derivatives by the coefficients, of shape (P m, P m).
+
+    Parameters
+    ----------
+    fit : LinearFit
+    bends_of : callable
+        From a slice of b rows, and Z of these, to those by the predictors, of shape (b, m, m).
+    """
+    P, m = fit.coef.shape
+    total = np.zeros((P, m, P, m))
+    for where in fit.blocks(fit.coef.size):
+        Z = fit.rows(where)
+        bends = bends_of(where, Z)
+        for a in range(m):
+            for b in range(a, m):
+                total[:, a, :, b] += _gram(Z, bends[:, a, b])
+    for a in range(m):
+        for b in range(a):
+            total[:, a, :, b] = total[:, b, :, a]
+    return total.reshape(P * m, P * m)
 
 
 def _gram(Z, weights):

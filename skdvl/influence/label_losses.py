@@ -29,6 +29,7 @@ class SquaredHinge(PointLoss):
     """The square of what a label, 0 or 1, lacks to a margin of 1."""
 
     is_probable = False
+    steady = True
 
     def at(self, y, eta):
         return np.maximum(1 - _sign(y) * eta, 0) ** 2
@@ -44,6 +45,7 @@ class ModifiedHuber(PointLoss):
     """The squared hinge up to a margin of -1, and linear from there on."""
 
     is_probable = True
+    steady = True
 
     def at(self, y, eta):
         margin = _sign(y) * eta
@@ -66,7 +68,7 @@ class OfSigns(PointLoss):
     is_probable = False
 
     def __init__(self, loss):
-        self.loss, self.unit, self.quadratic = loss, loss.unit, loss.quadratic
+        self.loss, self.unit, self.steady = loss, loss.unit, loss.steady
 
     def at(self, y, eta):
         return self.loss.at(_sign(y), eta)
@@ -117,7 +119,7 @@ class OneVsRest(Loss):
 
     def __init__(self, loss, emphasis):
         self.loss, self.emphasis, self.n_outputs = loss, emphasis, len(emphasis)
-        self.unit, self.quadratic = loss.unit, loss.quadratic
+        self.unit, self.steady = loss.unit, loss.steady
 
     def plain(self):
         return OneVsRest(self.loss, np.ones(self.n_outputs))

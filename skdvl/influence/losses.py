@@ -6,6 +6,10 @@ chain rule the design makes derivatives by the coefficients of them.
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
+_ASIDE = 1e-3  # of a predictor, where a derivative is a difference
+
 
 class Loss(ABC):
     """A loss of m predictors.
@@ -16,15 +20,15 @@ class Loss(ABC):
         The number m of predictors of a row.
     unit : float
         What the loss is multiplied by to be the one of :mod:`sklearn.metrics`.
-    quadratic : bool
-        Whether second derivatives are constant, so that a Newton step is exact.
+    steady : bool
+        Whether second derivatives are constant, but for places where they jump.
     levelled : bool
         Whether the loss stays the same when all predictors rise by as much.
     """
 
     n_outputs = 1
     unit = 1.0
-    quadratic = False
+    steady = False
     levelled = False
 
     @abstractmethod
@@ -38,6 +42,14 @@ class Loss(ABC):
     @abstractmethod
     def hessian(self, y, eta):
         """Return second derivatives, of shape (n, m, m)."""
+
+    def turn(self, y, eta, way):
+        """Return how second derivatives change along `way`, of shape (n, m), but for jumps."""
+        if self.steady:
+            return np.zeros((*eta.shape, self.n_outputs))
+        step = _ASIDE / max(np.abs(way).max(), np.finfo(float).tiny)
+        ahead, behind = (self.hessian(y, eta + sign * step * way) for sign in (1, -1))
+        return (ahead - behind) / (2 * step)
 
     @abstractmethod
     def predict(self, eta):

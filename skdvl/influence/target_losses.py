@@ -10,7 +10,7 @@ class SquaredError(PointLoss):
     """Half the squared error."""
 
     unit = 2.0
-    quadratic = True
+    steady = True
 
     def at(self, y, eta):
         return (y - eta) ** 2 / 2
@@ -24,6 +24,8 @@ class SquaredError(PointLoss):
 
 class Huber(PointLoss):
     """Half the squared error up to `epsilon`, and linear from there on."""
+
+    steady = True
 
     def __init__(self, epsilon):
         self.epsilon = epsilon
@@ -42,6 +44,8 @@ class Huber(PointLoss):
 
 class SquaredInsensitive(PointLoss):
     """The square of what an error is more than `epsilon`."""
+
+    steady = True
 
     def __init__(self, epsilon):
         self.epsilon = epsilon
@@ -90,6 +94,15 @@ class ScaledHuber(Loss):
         error, scale, near = self._parts(y, eta)
         way = np.column_stack([np.ones_like(error), error / scale])
         return way[:, :, None] * way[:, None, :] * (near / scale)[:, None, None]
+
+    def turn(self, y, eta, way):
+        error, scale, near = self._parts(y, eta)
+        by_mean, by_scale = way.T
+        ray = np.column_stack([np.ones_like(error), error / scale])
+        turned = -ray * (by_scale / scale)[:, None] / 2
+        turned[:, 1] -= (by_mean + error / scale * by_scale) / scale
+        told = ray[:, :, None] * turned[:, None, :]
+        return (told + told.transpose(0, 2, 1)) * (near / scale)[:, None, None]
 
     def predict(self, eta):
         return eta[:, 0]
