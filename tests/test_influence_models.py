@@ -52,7 +52,7 @@ def test_alo_is_nearly_leave_one_out(model):
     X, y, X_val, y_val, weight = data(model)
     valuator = InfluenceValuator(model, kind="alo")
     valuator.fit(X, y, X_val=X_val, y_val=y_val, sample_weight=weight)
-    loss = valuator._effects.judge
+    loss = valuator._effects.fit.loss.plain()
 
     def look(rows):
         near = clone(model).fit(X[rows], y[rows], sample_weight=weight[rows])

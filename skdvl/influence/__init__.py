@@ -1,12 +1,14 @@
 """Linear models as penalised losses: what the removal of a row does, from a single fit."""
 
-from .effects import Effects, Target
+from .effects import Effects
 from .inverse import Inverse
 from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
 from .matrix import InfluenceMatrix
 from .reading import as_design, as_target, check_exact, check_supported, last_step, read
+from .scorings import check_scoring, check_targets
 from .solvers import invert
+from .target import Target
 
 __all__ = [
     "Effects",
@@ -17,7 +19,9 @@ __all__ = [
     "as_design",
     "as_target",
     "check_exact",
+    "check_scoring",
     "check_supported",
+    "check_targets",
     "invert",
     "joint_effects",
     "joint_step",

@@ -1,38 +1,15 @@
 """What becomes of coefficients, predictions and losses when a row goes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .linear_fit import each_pulled_back
+from .measures import OwnLoss
+from .scorings import measure
 from .second_order import Turn
 
 _SINGULAR = 1e-10  # a row with a leverage this near to 1 has its own coefficient
 _CELLS = 2**22
 _HELD = 2**26  # entries of an array that errors are worth
-
-
-@dataclass(frozen=True)
-class Target:
-    """Rows whose loss matters.
-
-    Attributes
-    ----------
-    Z : ndarray or CSR matrix of shape (n_target, P)
-    y : ndarray of shape (n_target,)
-    eta : ndarray of shape (n_target, m)
-        Their predictors under the model of all rows.
-    """
-
-    Z: object
-    y: np.ndarray
-    eta: np.ndarray
-
-    @classmethod
-    def of(cls, fit, X, y):
-        """Make one from rows as the model takes them, and targets as the loss takes them."""
-        Z, y = fit.of_model(X), fit.loss.checked(y)
-        return cls(Z, y, Z @ fit.coef)
 
 
 class Effects:
@@ -46,12 +23,14 @@ class Effects:
     fit : LinearFit
     inverse : Inverse or alike
         Of its Hessian.
-    newton : bool
+    newton : bool, default=True
+    scoring : str or None, default=None
+        What is lost on rows; None for the loss that the model minimises.
     """
 
-    def __init__(self, fit, inverse, newton=True):
-        self.fit, self.inverse, self.newton = fit, inverse, newton
-        self.judge = fit.loss.plain()
+    def __init__(self, fit, inverse, newton=True, scoring=None):
+        self.fit, self.inverse, self.newton, self.scoring = fit, inverse, newton, scoring
+        self._own = _own_measure(fit, scoring)
         self.drift = None if fit.pull is None else inverse.solve(fit.pull)
         n, m = len(fit), fit.coef.shape[1]
         self.push = np.empty((n, m))  # what a row's going adds to the gradient, by its predictors
@@ -72,8 +51,8 @@ class Effects:
         if self.drift is not None:
             drift = fit.share[where, None] * (Z @ self.drift)
             own = own + drift
-        bare = fit.loss.gradient(fit.y[where], Z @ fit.coef)
-        self.self_influence[where] = fit.loss.unit * (bare * own).sum(axis=1)
+        bare = self._own.slope(fit.y[where], Z @ fit.coef) * self._own.per_unit(0.0)
+        self.self_influence[where] = (bare * own).sum(axis=1)
         pushed = slopes + np.einsum("iab,ib->ia", bends, np.broadcast_to(drift, slopes.shape))
         self.push[where] = _corrected(bends @ leverages, pushed)
         moved = np.einsum("iab,ib->ia", leverages, self.push[where]) + drift
@@ -101,20 +80,8 @@ class Effects:
         -------
         added : ndarray of shape (b, n_target)
         """
-        return self.losses_after(self.steps(where), target, first_order)
-
-    def losses_after(self, steps, target, first_order):
-        """Return what steps of coefficients, of shape (P, m, b), add to the losses of a target."""
-        loss, m = self.judge, steps.shape[1]
-        moved = np.stack([target.Z @ steps[:, a] for a in range(m)], axis=2)  # (n_target, b, m)
-        if first_order:
-            told = np.einsum("tbm,tm->bt", moved, loss.gradient(target.y, target.eta))
-            return loss.unit * told
-        before = loss.value(target.y, target.eta)
-        b = moved.shape[1]
-        after = (target.eta[:, None, :] + moved).reshape(-1, m)
-        after = loss.value(np.repeat(target.y, b), after).reshape(-1, b)
-        return loss.unit * (after - before[:, None]).T
+        added = target.added(self.steps(where), first_order)
+        return target.counted(added, first_order)
 
     def blocks(self, n_target=0):
         """Return slices of rows whose effects on so many others fit into memory at once."""
@@ -154,22 +121,22 @@ class Effects:
         turn = self._turn(target)
         for where in self.blocks(target.Z.shape[0]):
             steps = self.steps(where)
-            added = self.losses_after(steps, target, False)
+            added = target.added(steps, False)
             mean = added.mean(axis=1)
             if turn is not None:
                 mean -= turn.error(where, steps)
-            yield where, mean, added
+            times = target.measure.per_unit(mean)
+            yield where, mean * times, added * np.reshape(times, (-1, 1))
 
     def _turn(self, target):
         """Return how the Hessian changes along the way that the mean loss of a target rises.
 
         None if it does not, or is too large to be held.
         """
-        fit = self.fit
-        if fit.loss.steady or not self.inverse.is_direct:
+        if self.fit.loss.steady or not self.inverse.is_direct:
             return None
-        slopes = self.judge.gradient(target.y, target.eta)
-        return Turn(fit, self.inverse.solve(self.judge.unit * (target.Z.T @ slopes) / len(slopes)))
+        mean_slope = target.Z.T @ target.slopes() / len(target.y)
+        return Turn(self.fit, self.inverse.solve(mean_slope))
 
     def _slopes(self, target):
         """Do the same to first order, without an array of all pairs.
@@ -178,7 +145,7 @@ class Effects:
         those of all.
         """
         fit, n = self.fit, target.Z.shape[0]
-        slopes = self.judge.unit * self.judge.gradient(target.y, target.eta)
+        slopes = target.slopes() * target.measure.per_unit(0.0)
         directions = [(target.Z.T @ slopes / n)[:, :, None]]
         held = fit.coef.size * min(n, fit.coef.size) <= _HELD
         if n > 1 and self.inverse.knows_leverages and held:
@@ -197,6 +164,14 @@ class Effects:
             along = np.tensordot(self.drift, directions, axes=2)
             told = told + self.fit.share[where, None] * along
         return told
+
+
+def _own_measure(fit, scoring):
+    """Return what is lost on the rows of a model themselves."""
+    if scoring is None:
+        return OwnLoss(fit.loss)  # with weights of classes
+    eta = np.concatenate([fit.rows(where) @ fit.coef for where in fit.blocks()])
+    return measure(scoring, fit.loss, fit.y, eta)
 
 
 def _mean_and_error(mean, sides, n):

@@ -82,7 +82,7 @@ def joint_effects(effects, target, first_order, player_of_row):
     order = np.argsort(player_of_row, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(player_of_row))[:-1])
     steps = np.stack([joint_step(effects, rows) for rows in members], axis=2)
-    added = effects.losses_after(steps, target, first_order)
+    added = target.counted(target.added(steps, first_order), first_order)
     n = added.shape[1]
     stderr = added.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(added), np.inf)
     return added.mean(axis=1), stderr

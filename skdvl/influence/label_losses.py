@@ -24,6 +24,9 @@ class Logistic(PointLoss):
         odds = eta[:, 0]
         return np.column_stack([expit(-odds), expit(odds)])
 
+    def rise(self, eta):
+        return _both_ways(expit(eta) * expit(-eta))
+
 
 class SquaredHinge(PointLoss):
     """The square of what a label, 0 or 1, lacks to a margin of 1."""
@@ -60,6 +63,9 @@ class ModifiedHuber(PointLoss):
     def predict(self, eta):
         positive = (np.clip(eta[:, 0], -1, 1) + 1) / 2
         return np.column_stack([1 - positive, positive])
+
+    def rise(self, eta):
+        return _both_ways((np.abs(eta) < 1) / 2)
 
 
 class OfSigns(PointLoss):
@@ -106,6 +112,9 @@ class Softmax(Loss):
     def predict(self, eta):
         return softmax(eta, axis=1)
 
+    def rise(self, eta):
+        return self.hessian(np.zeros(len(eta), dtype=int), eta)  # they are the same
+
 
 class OneVsRest(Loss):
     """The sum over classes of a loss of a label, 0 or 1, that tells a class from all others.
@@ -141,9 +150,25 @@ class OneVsRest(Loss):
     def predict(self, eta):
         if not self.loss.is_probable:
             return eta
-        told = np.stack([self.loss.predict(column[:, None])[:, 1] for column in eta.T], axis=1)
+        told = self._own_chances(eta)
         total = told.sum(axis=1, keepdims=True)
         return np.divide(told, total, out=np.full_like(told, 1 / told.shape[1]), where=total > 0)
+
+    def rise(self, eta):
+        total = self._own_chances(eta).sum(axis=1)
+        total[total == 0] = 1  # then nothing rises
+        own = np.stack([self.loss.rise(column[:, None])[:, 0, 1] for column in eta.T], axis=1)
+        shared = np.eye(self.n_outputs) - self.predict(eta)[:, None, :]
+        return (own / total[:, None])[:, :, None] * shared
+
+    def _own_chances(self, eta):
+        """Return the probability of each class against all others."""
+        return np.stack([self.loss.predict(column[:, None])[:, 1] for column in eta.T], axis=1)
+
+
+def _both_ways(slopes):
+    """Return derivatives of two probabilities from those of the second one, of shape (n, 1)."""
+    return np.stack([-slopes, slopes], axis=2)
 
 
 def _sign(y):

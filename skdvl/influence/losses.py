@@ -55,6 +55,10 @@ class Loss(ABC):
     def predict(self, eta):
         """Return what the estimator says of these predictors."""
 
+    @abstractmethod
+    def rise(self, eta):
+        """Return the derivatives of that: (n, m) of targets, (n, m, n_classes) of probabilities."""
+
     def checked(self, y):
         """Return targets, or refuse those of which there is no loss."""
         return y
@@ -90,3 +94,6 @@ class PointLoss(Loss):
 
     def predict(self, eta):
         return eta[:, 0]
+
+    def rise(self, eta):
+        return np.ones_like(eta)

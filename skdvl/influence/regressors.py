@@ -32,16 +32,20 @@ def elastic_net(estimator, y, weight):
 _POWERS = {"PoissonRegressor": 1, "GammaRegressor": 2}
 
 
+def has_log_link(estimator):
+    """Whether an estimator predicts the exponential of its linear predictor."""
+    if type(estimator).__name__ in _POWERS:
+        return True
+    link = getattr(estimator, "link", "identity")
+    return link == "log" or (link == "auto" and estimator.power > 0)
+
+
 def glm(estimator, y, weight):
     """Read PoissonRegressor, GammaRegressor and TweedieRegressor."""
+    is_log = has_log_link(estimator)
     power = _POWERS.get(type(estimator).__name__)
-    link = "log"
-    if power is None:
-        power, link = estimator.power, estimator.link
-        if link == "auto":
-            link = "identity" if power <= 0 else "log"
-    is_least_squares = power == 0 and link == "identity"
-    loss = SquaredError() if is_least_squares else Tweedie(power, link == "log")
+    power = estimator.power if power is None else power
+    loss = Tweedie(power, is_log) if power or is_log else SquaredError()
     return _linear(estimator, loss, y, l2=estimator.alpha, share=weight)
 
 

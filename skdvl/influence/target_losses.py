@@ -107,6 +107,9 @@ class ScaledHuber(Loss):
     def predict(self, eta):
         return eta[:, 0]
 
+    def rise(self, eta):
+        return np.column_stack([np.ones(len(eta)), np.zeros(len(eta))])
+
 
 class Tweedie(PointLoss):
     """Half the deviance of a Tweedie distribution.
@@ -156,3 +159,6 @@ class Tweedie(PointLoss):
 
     def predict(self, eta):
         return np.exp(eta[:, 0]) if self.log else eta[:, 0]
+
+    def rise(self, eta):
+        return np.exp(eta) if self.log else np.ones_like(eta)

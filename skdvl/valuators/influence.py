@@ -7,7 +7,16 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from ..callbacks import as_one_task
-from ..influence import InfluenceMatrix, as_design, check_exact, check_supported, joint_step
+from ..influence import (
+    InfluenceMatrix,
+    as_design,
+    check_exact,
+    check_scoring,
+    check_supported,
+    check_targets,
+    joint_step,
+    last_step,
+)
 from .base import or_as_before
 from .influence_study import Question, study, target_of
 from .inputs import check_classes, check_groups, check_rows, check_validation, row_index
@@ -49,6 +58,21 @@ class InfluenceValuator(OneFitValuator):
         - "self_influence": how much the loss of the row itself rises without it, by its slope,
           and with a minus. The model fits rows of low value only since it has seen them. No
           validation rows are needed.
+    scoring : str or None, default=None
+        What is lost. None is the loss that the model itself minimises; a name is that of a scorer
+        of scikit-learn, and a row's value is what the score loses when it goes, whatever the model
+        minimises:
+
+        - "neg_log_loss" and "neg_brier_score", of the estimator's own `predict_proba`; the latter
+          of more than two classes only where scikit-learn has it (from 1.7 on);
+        - "r2", "neg_mean_squared_error", "neg_root_mean_squared_error" and
+          "neg_mean_absolute_error";
+        - "neg_mean_poisson_deviance" and "neg_mean_gamma_deviance", of generalised linear models
+          with a logarithmic link, whose predictions are above 0.
+
+        Slopes of predictions must say how the score changes, so that there is no "accuracy" and no
+        callable: for these use a valuator that refits, such as `LeaveOneOutValuator`. Where a score
+        has a corner, as an absolute error at 0, the middle of its slopes is taken.
     solver : {"auto", "cholesky", "cg", "nystroem"}, default="auto"
         How to solve with the Hessian of all coefficients:
 
@@ -83,9 +107,9 @@ class InfluenceValuator(OneFitValuator):
     Attributes
     ----------
     values_ : ndarray of shape (n_samples,)
-        In units of the loss: mean squared error for least squares, log loss for logistic
-        regression, mean deviance for generalised linear models, and for others what they
-        minimise. Positive where a row helps: the loss rises without it. With `groups`, the mean
+        In units of `scoring`, or of the model's loss: mean squared error for least squares, log
+        loss for logistic regression, mean deviance for generalised linear models, and for others
+        what they minimise. Positive where a row helps: the loss rises without it. With `groups`, the mean
         over the rows of the group. NaN for rows that decide a coefficient alone, and for those that
         no fold trains on.
     stderr_ : ndarray of shape (n_samples,)
@@ -95,8 +119,8 @@ class InfluenceValuator(OneFitValuator):
     n_unvalued_ : int
         Number of rows without a value.
     self_influence_ : ndarray of shape (n_samples,)
-        Of the model of all rows: the rise of the loss of each row itself, at least 0. Only with
-        `newton`.
+        Of the model of all rows: the rise of the loss of each row itself, at least 0; or of its
+        share of a score on all rows, with `scoring`. Only with `newton`.
     loo_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
         What the model says of each row if it is fitted without it: targets, probabilities, or
         decisions where there are none. Only with `newton`.
@@ -125,11 +149,22 @@ class InfluenceValuator(OneFitValuator):
     >>> valuator = InfluenceValuator(Ridge(), kind="loo").fit(X, y)
     >>> int(valuator.values_.argmin())
     7
+
+    By how much R2 falls without each of the first rows:
+
+    >>> scored = InfluenceValuator(Ridge(), kind="loo", scoring="r2")
+    >>> scored = scored.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
+    >>> model = Ridge().fit(X[:400], y[:400])
+    >>> without = Ridge().fit(X[1:400], y[1:400])
+    >>> lost = model.score(X[400:], y[400:]) - without.score(X[400:], y[400:])
+    >>> bool(abs(scored.values_[0] - lost) < 1e-10)
+    True
     """
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit"])],
         "kind": [StrOptions({"influence", "self_influence", "alo", "loo"})],
+        "scoring": "no_validation",
         "solver": [StrOptions({"auto", "cholesky", "cg", "nystroem"})],
         "newton": ["boolean", StrOptions({"auto"})],
         "group_effect": [StrOptions({"sum", "joint"})],
@@ -144,6 +179,7 @@ class InfluenceValuator(OneFitValuator):
         estimator,
         *,
         kind="influence",
+        scoring=None,
         solver="auto",
         newton="auto",
         group_effect="sum",
@@ -154,6 +190,7 @@ class InfluenceValuator(OneFitValuator):
     ):
         self.estimator = estimator
         self.kind = kind
+        self.scoring = scoring
         self.solver = solver
         self.newton = newton
         self.group_effect = group_effect
@@ -203,17 +240,21 @@ class InfluenceValuator(OneFitValuator):
         classifier = is_classifier(model)
         if classifier:
             check_classes(y)
+        name = type(self).__name__
+        check_scoring(name, self.scoring, last_step(model), len(np.unique(y)))
         X_val, y_val = check_validation(self, X_val, y_val, y, classifier)
         names, player_of_row = check_groups(groups, len(y))
         splits = self._splits(X, y, groups, X_val, is_fitted, classifier)
+        self._check_judges(y, y_val, splits)
         params = fit_params(self, model, params)
-        cached = check_memory(self.memory).cache(study)
+        cached, question = check_memory(self.memory).cache(study), self._question()
         told = cached(
-            model, is_fitted, X, y, params, X_val, y_val, splits, self._question(), player_of_row
+            model, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row
         )  # fmt: skip
         model, effects, *values = told
         self._publish(*values, names, player_of_row)
         self._keep(model, effects)
+        self._first_order = question.first_order
         self._labels = np.unique(y) if classifier else y[:1]
         self.task_ = "classification" if classifier else "regression"
         self._row_index = index
@@ -226,7 +267,8 @@ class InfluenceValuator(OneFitValuator):
         """Return what the going of each training row adds to the loss of each test row.
 
         The model is that of all rows, and "loo" and "alo" take the loss itself, the other kinds its
-        slope.
+        slope. With `scoring`, it is the share of each test row in what the score on all of them
+        loses.
 
         Parameters
         ----------
@@ -260,7 +302,7 @@ class InfluenceValuator(OneFitValuator):
             self, X_test, y_test, self._labels, self.task_ == "classification"
         )
         target = target_of(model, effects, X_test, y_test)
-        matrix = InfluenceMatrix(effects, target, self.kind not in ("alo", "loo"))
+        matrix = InfluenceMatrix(effects, target, self._first_order)
         return matrix if out is None else matrix.write(out)
 
     def predict_without(self, rows, X=None):
@@ -312,7 +354,19 @@ class InfluenceValuator(OneFitValuator):
 
     def _question(self):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return Question(self.kind, self.solver, self.group_effect, self.newton, seed)
+        return Question(
+            self.kind, self.solver, self.group_effect, self.newton, self.scoring, seed
+        )  # fmt: skip
+
+    def _check_judges(self, y, y_val, splits):
+        """Refuse targets that a score is not defined for, before anything is fitted."""
+        if self.kind == "self_influence":
+            check_targets(self.scoring, y)
+        elif splits is None:
+            check_targets(self.scoring, y_val)
+        else:
+            for _, held_out in splits:
+                check_targets(self.scoring, y[held_out])
 
     def _check_model(self, model, is_fitted):
         name = type(self).__name__

@@ -29,6 +29,7 @@ class Question:
     ----------
     kind, solver, group_effect : str
     newton : bool or "auto"
+    scoring : str or None
     seed : int
     """
 
@@ -36,16 +37,22 @@ class Question:
     solver: str
     group_effect: str
     newton: object
+    scoring: object
     seed: int
+
+    @property
+    def first_order(self):
+        """Whether effects on validation rows are taken by their slope."""
+        return self.kind not in ("alo", "loo")
 
     def tell(self, effects, target, player_of_row):
         """Return mean effects of players on a target, and standard errors."""
-        first = self.kind == "influence"
         # Groups of one row each are groups too: their names may be in another order.
         has_groups = not np.array_equal(player_of_row, np.arange(len(player_of_row)))
         if has_groups and self.group_effect == "joint":
-            return joint_effects(effects, target, first, player_of_row)
-        return effects.mean_on_losses(target, first, player_of_row if has_groups else None)
+            return joint_effects(effects, target, self.first_order, player_of_row)
+        groups = player_of_row if has_groups else None
+        return effects.mean_on_losses(target, self.first_order, groups)
 
 
 def weight_of(estimator, X, params):
@@ -69,7 +76,7 @@ def effects_of(estimator, X, y, params, question):
     newton = question.newton
     if newton == "auto":
         newton = question.kind != "influence" or inverse.knows_leverages
-    return Effects(fit, inverse, newton)
+    return Effects(fit, inverse, newton, question.scoring)
 
 
 def target_of(estimator, effects, X, y):
@@ -80,7 +87,7 @@ def target_of(estimator, effects, X, y):
         if len(known) < len(y):
             X, _ = _safe_split(estimator, X, None, known)
             y = y[known]
-    return Target.of(effects.fit, as_design(estimator, X), as_target(model, y))
+    return Target.of(effects.fit, as_design(estimator, X), as_target(model, y), effects.scoring)
 
 
 def study(estimator, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row):
