@@ -5,6 +5,7 @@ from .inverse import Inverse
 from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
 from .matrix import InfluenceMatrix
+from .optimum import warn_of_other_rows
 from .reading import as_design, as_target, check_exact, check_supported, last_step, read
 from .scorings import check_scoring, check_targets
 from .solvers import invert
@@ -27,4 +28,5 @@ __all__ = [
     "joint_step",
     "last_step",
     "read",
+    "warn_of_other_rows",
 ]

@@ -16,6 +16,7 @@ from ..influence import (
     check_targets,
     joint_step,
     last_step,
+    warn_of_other_rows,
 )
 from .base import or_as_before
 from .influence_study import Question, study, target_of
@@ -97,8 +98,9 @@ class InfluenceValuator(OneFitValuator):
         Folds that value rows if there is no validation set.
     prefit : bool, default=False
         Take `estimator` as it is, fitted already on the very rows that `fit` is given, with the
-        same `sample_weight`. It takes a validation set, or ``kind="self_influence"``. A clone is
-        not fitted any more: in a search, or in a pruner, use `FrozenEstimator`.
+        same `sample_weight`; a model that is not at its optimum there is warned of, unless it was
+        fitted by stochastic gradients. It takes a validation set, or ``kind="self_influence"``. A
+        clone is not fitted any more: in a search, or in a pruner, use `FrozenEstimator`.
     random_state : int, RandomState instance or None, default=None
         Seeds every random state of the estimator, and of `cv`, that is not an integer.
     memory : str, joblib.Memory or None, default=None
@@ -109,9 +111,9 @@ class InfluenceValuator(OneFitValuator):
     values_ : ndarray of shape (n_samples,)
         In units of `scoring`, or of the model's loss: mean squared error for least squares, log
         loss for logistic regression, mean deviance for generalised linear models, and for others
-        what they minimise. Positive where a row helps: the loss rises without it. With `groups`, the mean
-        over the rows of the group. NaN for rows that decide a coefficient alone, and for those that
-        no fold trains on.
+        what they minimise. Positive where a row helps: the loss rises without it. With `groups`,
+        the mean over the rows of the group. NaN for rows that decide a coefficient alone, and for
+        those that no fold trains on.
     stderr_ : ndarray of shape (n_samples,)
         Standard errors over the validation rows, taken as a sample; 0 for "self_influence".
     counts_ : ndarray of int of shape (n_samples,)
@@ -252,6 +254,8 @@ class InfluenceValuator(OneFitValuator):
             model, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row
         )  # fmt: skip
         model, effects, *values = told
+        if is_fitted:
+            warn_of_other_rows(name, model, effects.fit)
         self._publish(*values, names, player_of_row)
         self._keep(model, effects)
         self._first_order = question.first_order

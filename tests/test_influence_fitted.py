@@ -1,0 +1,126 @@
+"""InfluenceValuator on models that are fitted already, and on ends of pipelines."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import (
+    ElasticNet,
+    GammaRegressor,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+    TweedieRegressor,
+)
+from sklearn.preprocessing import scale
+from sklearn.svm import LinearSVC
+
+from skdvl import InfluenceValuator
+
+OFF = "not at the optimum"
+REGRESSORS = [
+    LinearRegression(),
+    LinearRegression(positive=True),
+    Ridge(),
+    Ridge(solver="lsqr"),
+    Lasso(alpha=0.1),
+    ElasticNet(alpha=0.01),
+    HuberRegressor(),
+    PoissonRegressor(),
+    GammaRegressor(),
+    TweedieRegressor(power=1.5),
+    TweedieRegressor(power=0),
+]
+CLASSIFIERS = [
+    LogisticRegression(max_iter=5000),
+    LogisticRegression(C=np.inf, max_iter=5000),
+    LogisticRegression(solver="newton-cg", C=10),
+    LogisticRegression(class_weight="balanced", solver="newton-cholesky"),
+    LinearSVC(dual=False),
+    LinearSVC(dual=False, penalty="l1", random_state=0),
+]
+LOADERS = [load_iris, load_wine, load_breast_cancer, load_digits]
+
+
+def told_of(model, X, y, **params):
+    """Return what is warned of a fitted model."""
+    valuator = InfluenceValuator(model, prefit=True, kind="self_influence", newton=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        valuator.fit(X, y, **params)
+    return [str(warning.message) for warning in caught if OFF in str(warning.message)]
+
+
+def fitted(model, X, y, **params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return clone(model).fit(X, y, **params)
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=repr)
+def test_regressors_on_their_own_rows_and_on_others(model):
+    X, y = load_diabetes(return_X_y=True)
+    weight = np.random.default_rng(0).uniform(0, 3, len(y))
+    assert not told_of(fitted(model, X, y), X, y)
+    assert not told_of(fitted(model, X, y, sample_weight=weight), X, y, sample_weight=weight)
+    assert told_of(fitted(model, X, y, sample_weight=weight**2), X, y)
+    some = fitted(model, X[::2], y[::2])
+    for rows in (slice(None), slice(1, None, 2)):
+        (told,) = told_of(some, X[rows], y[rows])
+        assert "other rows" in told and "prefit=False" in told
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=repr)
+def test_classifiers_on_their_own_rows_and_on_others(model):
+    for load in LOADERS[:3] if "solver" in repr(model) or model.C == np.inf else LOADERS:
+        X, y = load(return_X_y=True)
+        X, y = X[:300], y[:300]
+        for scaled in (False, True):
+            if model.max_iter == 5000 and not scaled:
+                continue  # takes long
+            Z = scale(X) if scaled else X
+            assert not told_of(fitted(model, Z, y), Z, y), (load, scaled)
+        assert told_of(fitted(model, Z[::2], y[::2]), Z[1::2], y[1::2]), load
+
+
+def test_columns_that_are_not_scaled():
+    """What has not converged is told as that."""
+    X, y = load_breast_cancer(return_X_y=True)
+    assert not told_of(fitted(LogisticRegression(solver="newton-cholesky"), X, y), X, y)
+    (told,) = told_of(fitted(LogisticRegression(max_iter=20), X, y), X, y)
+    assert "stopped too early, at max_iter=20" in told and "Scale the columns" in told
+
+
+def test_sparse_rows_and_exact_fits():
+    X, _ = load_diabetes(return_X_y=True)
+    y = X @ np.arange(10)
+    assert not told_of(LinearRegression().fit(X, y), X, y)
+    y = np.where(np.arange(len(y)) % 7 == 0, 3.0, y)
+    for make in (sparse.csr_array, sparse.csc_matrix):
+        model = Ridge(solver="sparse_cg", tol=1e-8).fit(make(X), y)
+        assert not told_of(model, make(X), y)
+        assert told_of(model, make(X[::-1]), y)
+
+
+@pytest.mark.parametrize("model", [SGDClassifier("log_loss"), SGDRegressor()], ids=repr)
+def test_stochastic_gradients_are_not_judged(model):
+    X, y = load_iris(return_X_y=True)
+    model.set_params(random_state=0, max_iter=5000).fit(X[50:], y[50:] - 1)
+    assert not told_of(model, X[50:], y[50:] - 1)
+
+
+def test_the_warning_names_the_callers_line():
+    X, y = load_diabetes(return_X_y=True)
+    model = Ridge().fit(X[:200], y[:200])
+    with pytest.warns(UserWarning, match=OFF) as caught:
+        InfluenceValuator(model, prefit=True).fit(X[200:], y[200:], X_val=X, y_val=y)
+    assert caught[0].filename == __file__
