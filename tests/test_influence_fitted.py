@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -21,10 +22,12 @@ from sklearn.linear_model import (
     SGDRegressor,
     TweedieRegressor,
 )
-from sklearn.preprocessing import scale
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.svm import LinearSVC
 
 from skdvl import InfluenceValuator
+from skdvl.influence import last_model
 
 OFF = "not at the optimum"
 REGRESSORS = [
@@ -124,3 +127,80 @@ def test_the_warning_names_the_callers_line():
     with pytest.warns(UserWarning, match=OFF) as caught:
         InfluenceValuator(model, prefit=True).fit(X[200:], y[200:], X_val=X, y_val=y)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(solver="liblinear", penalty="l1", random_state=0),
+        LogisticRegression(C=0.5),
+        LinearSVC(penalty="l1", dual=False, C=0.1, random_state=0),
+        SGDClassifier("log_loss", penalty="l1", random_state=0),
+        SGDRegressor(random_state=0),
+    ],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of parameters that scikit-learn gives up
+@pytest.mark.filterwarnings("ignore:Inconsistent values")
+def test_coefficients_in_a_sparse_matrix(model):
+    X, y = load_breast_cancer(return_X_y=True)
+    X, given = scale(X)[:, :8], {"X_val": scale(X)[:100, :8], "y_val": y[:100]}
+    model = model.fit(X, y)
+    dense = InfluenceValuator(model, prefit=True, kind="alo").fit(X, y, **given)
+    told = InfluenceValuator(clone(model).fit(X, y).sparsify(), prefit=True, kind="alo")
+    assert sparse.issparse(told.fit(X, y, **given).estimator_.coef_)
+    np.testing.assert_allclose(told.values_, dense.values_, rtol=1e-9, atol=1e-15)
+    without = told.predict_without([0, 4], X[:7])
+    np.testing.assert_allclose(without, dense.predict_without([0, 4], X[:7]))
+
+
+def test_a_pipeline_that_ends_frozen():
+    """Its transformers are fitted, and the model stays as it is: it has seen all rows."""
+    X, y = load_diabetes(return_X_y=True)
+    X = X * np.arange(1, 11) + 1
+    scaler = StandardScaler().fit(X)
+    model = Ridge(3.0).fit(scaler.transform(X), y)
+    given = {"X_val": X[:50], "y_val": y[:50]}
+    expected = InfluenceValuator(make_pipeline(StandardScaler(), Ridge(3.0)), kind="loo")
+    expected = expected.fit(X, y, **given)
+    pipeline = make_pipeline(StandardScaler(), FrozenEstimator(model))
+    nested = make_pipeline(FrozenEstimator(make_pipeline(scaler, model)))
+    fitted_already = clone(pipeline).fit(X, y)
+    for valuator in (
+        InfluenceValuator(pipeline, kind="loo"),
+        InfluenceValuator(nested, kind="loo"),
+        InfluenceValuator(fitted_already, kind="loo", prefit=True),
+        InfluenceValuator(FrozenEstimator(fitted_already), kind="loo"),
+    ):
+        told = clone(valuator) if not valuator.prefit else valuator
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            told.fit(X, y, **given)
+        np.testing.assert_allclose(told.values_, expected.values_, rtol=1e-9)
+        matrices = (v.influence_matrix(X[:5], y[:5])[:] for v in (told, expected))
+        np.testing.assert_allclose(*matrices, rtol=1e-9)
+        np.testing.assert_allclose(told.predict_without(3), expected.predict_without(3))
+        assert last_model(told.estimator_).coef_ is model.coef_
+        with pytest.raises(ValueError, match="pass X_val and y_val"):
+            told.fit(X, y)
+    with pytest.warns(UserWarning, match=OFF):  # the scaler of other rows
+        InfluenceValuator(pipeline, kind="loo").fit(X[:80], y[:80], **given)
+    labels = LogisticRegression().fit(X[:, :2], y > 100)
+    with pytest.raises(ValueError, match="does not know these labels"):
+        InfluenceValuator(make_pipeline(StandardScaler(), FrozenEstimator(labels))).fit(
+            X, y.astype(int)
+        )
+
+
+@pytest.mark.parametrize("last", ["passthrough", None, "nothing"])
+def test_a_pipeline_without_a_model(last):
+    X, y = load_diabetes(return_X_y=True)
+    steps = [("scale", StandardScaler()), ("model", last)] if last != "nothing" else []
+    with pytest.raises(ValueError, match="a model at the end of a pipeline.*It takes.*Ridge"):
+        InfluenceValuator(Pipeline(steps)).fit(X, y)
+
+
+def test_exact_and_approximate_do_not_go_together():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match="exact, and solver='nystroem' approximates"):
+        InfluenceValuator(Ridge(), kind="loo", solver="nystroem").fit(X, y)

@@ -99,6 +99,68 @@ def test_joint_values_of_groups_are_those_of_refits(rows):
         np.testing.assert_allclose(value, mean_squared_error(y_val, near.predict(X_val)) - base)
 
 
+def test_what_the_matrix_tells(rows):
+    X, y, X_test, y_test = rows
+    valuator = InfluenceValuator(Ridge(), kind="loo").fit(X, y)
+    matrix = valuator.influence_matrix(X_test, y_test)
+    whole = np.asarray(matrix)
+    for some in (-1, [], [3, 3], slice(5, 2), np.arange(60) < 4, ..., np.int64(2)):
+        np.testing.assert_allclose(matrix[some], whole[some], rtol=1e-12)
+        assert matrix[some].shape == whole[some].shape
+    assert np.asarray(matrix, dtype=np.float32).dtype == np.float32
+    for some in ((slice(None), 0), (0, 1), 60, 1.0, "a", np.ones(3, dtype=bool)):
+        with pytest.raises(IndexError, match="computed by training rows"):
+            matrix[some]
+    for some in (None, True, [[0, 1]]):
+        with pytest.raises(IndexError, match="rows must be a row number"):
+            matrix[some]
+
+
+def test_the_matrix_is_that_of_the_fit(rows):
+    """Parameters that are set later are for the next fit."""
+    X, y, X_test, y_test = rows
+    for kind, other in (("loo", "influence"), ("influence", "loo")):
+        valuator = InfluenceValuator(Ridge(), kind=kind, scoring="r2").fit(X, y)
+        expected = np.asarray(valuator.influence_matrix(X_test, y_test))
+        valuator.set_params(kind=other, scoring=None, newton=False)
+        np.testing.assert_array_equal(valuator.influence_matrix(X_test, y_test)[:], expected)
+
+
+@pytest.mark.parametrize(
+    ("X_test", "y_test", "told"),
+    [
+        ([[]], [1.0], "X has 0 features.*expecting 10"),
+        ([], [], "X_test has shape .*10 features"),
+        (np.zeros(10), [1.0], "X_test has shape .*also of a single row"),
+        (np.zeros((2, 4)), [1.0, 2.0], "X has 4 features.*expecting 10"),
+        (np.zeros((0, 10)), [], "X_test has 0 rows"),
+        (np.zeros((2, 10)), [], "X_test has 2 rows and y_test has 0 entries"),
+        (np.zeros((2, 10)), None, "X_test=..., y_test=None"),
+        (None, None, "X_test=None"),
+        (np.zeros((2, 10)), np.zeros((2, 2)), "y_test has shape"),
+        (np.zeros((1, 10)), [np.nan], "y_test contains NaN"),
+    ],
+)
+def test_test_rows_that_will_not_do(rows, X_test, y_test, told):
+    valuator = InfluenceValuator(Ridge()).fit(*rows[:2])
+    with pytest.raises(ValueError, match=told):
+        valuator.influence_matrix(X_test, y_test)
+
+
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ([], "an array of shape .60, 30..*got list"),
+        (np.zeros((30, 60)), "expected .60, 30."),
+        (np.zeros((60, 30), dtype=int), "int64, which does not hold floats"),
+    ],
+)
+def test_places_that_will_not_do(rows, out, told):
+    X, y, X_test, y_test = rows
+    with pytest.raises(ValueError, match=told):
+        InfluenceValuator(Ridge()).fit(X, y).influence_matrix(X_test, y_test, out=out)
+
+
 def test_refusals(rows):
     X, y, X_test, y_test = rows
     valuator = InfluenceValuator(Ridge()).fit(X, y)

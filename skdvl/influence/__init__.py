@@ -6,7 +6,16 @@ from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
 from .matrix import InfluenceMatrix
 from .optimum import warn_of_other_rows
-from .reading import as_design, as_target, check_exact, check_supported, last_step, read
+from .reading import (
+    as_design,
+    as_target,
+    check_exact,
+    check_supported,
+    ends_frozen,
+    last_model,
+    last_step,
+    read,
+)
 from .scorings import check_scoring, check_targets
 from .solvers import invert
 from .target import Target
@@ -23,9 +32,11 @@ __all__ = [
     "check_scoring",
     "check_supported",
     "check_targets",
+    "ends_frozen",
     "invert",
     "joint_effects",
     "joint_step",
+    "last_model",
     "last_step",
     "read",
     "warn_of_other_rows",

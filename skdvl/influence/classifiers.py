@@ -7,7 +7,7 @@ from sklearn.utils import compute_class_weight
 
 from .label_losses import Logistic, ModifiedHuber, OfSigns, OneVsRest, Softmax, SquaredHinge
 from .target_losses import Huber, SquaredError, SquaredInsensitive
-from .terms import Terms
+from .terms import Terms, coefficients
 
 
 def _class_weights(estimator, y, weight):
@@ -44,7 +44,7 @@ def check_logistic(name, estimator):
 
 def logistic(estimator, y, weight):
     """Read LogisticRegression; with an L1 penalty on the coefficients that are not at 0."""
-    coef, k = estimator.coef_.T, len(estimator.classes_)
+    coef, k = coefficients(estimator).T, len(estimator.classes_)
     l2, l1 = _penalty(estimator)
     emphasis = _class_weights(estimator, y, weight)
     if k == 2:
@@ -83,7 +83,7 @@ def svc(estimator, y, weight):
 
 def _one_vs_rest(estimator, loss, y, weight, **penalty):
     """Return the terms of binary models, of one if there are two classes."""
-    emphasis, coef = _class_weights(estimator, y, weight), estimator.coef_.T
+    emphasis, coef = _class_weights(estimator, y, weight), coefficients(estimator).T
     if coef.shape[1] > 1:
         loss, emphasis = OneVsRest(loss, emphasis), None
     return Terms(

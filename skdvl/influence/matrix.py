@@ -56,12 +56,31 @@ class InfluenceMatrix:
             yield rows, self._of(rows)
 
     def __getitem__(self, rows):
-        everything = np.arange(len(self))[rows]
-        block = self._of(np.atleast_1d(everything))
-        return block[0] if np.ndim(everything) == 0 else block
+        told = self._numbers(rows)
+        if np.ndim(told) == 0:
+            return self._of(np.atleast_1d(told))[0]
+        return self._of(told) if len(told) else np.empty((0, self.shape[1]))
 
     def __array__(self, dtype=None, copy=None):
-        return self.write(np.empty(self.shape, dtype=dtype or self.dtype))
+        whole = self.write(np.empty(self.shape))
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def _numbers(self, rows):
+        """Return the numbers of some training rows, or one number."""
+        try:
+            told = np.arange(len(self))[rows]
+        except IndexError as error:
+            raise IndexError(
+                f"[{rows!r}] asks for what this matrix of shape {self.shape} does not tell: it is "
+                "computed by training rows, so take a row number, a list, a slice or a mask of "
+                f"{len(self)} rows. For columns take numpy.asarray(matrix), or an influence_matrix "
+                "of these test rows."
+            ) from error
+        if np.ndim(told) > 1:
+            raise IndexError(
+                f"rows must be a row number, or a list, slice or mask of rows; got {rows!r}."
+            )
+        return told
 
     def _of(self, rows):
         return self._effects.on_losses(rows, self._target, self._first_order)
@@ -77,8 +96,15 @@ class InfluenceMatrix:
         -------
         out : ndarray
         """
+        if not hasattr(out, "shape") or not hasattr(out, "dtype"):
+            raise ValueError(
+                f"out must be an array of shape {self.shape} to write to, such as a numpy.memmap; "
+                f"got {type(out).__name__}."
+            )
         if out.shape != self.shape:
             raise ValueError(f"out has shape {out.shape}; expected {self.shape}.")
+        if not np.can_cast(self.dtype, out.dtype, casting="same_kind"):
+            raise ValueError(f"out has dtype {out.dtype}, which does not hold floats.")
         for rows, block in self:
             out[rows] = block
         return out

@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 from ..notices import warn_caller
-from .reading import last_step
+from .reading import last_model
 
 _MANY = 0.5  # of the length of the rows' own derivatives, what is left of their sum
 _SLACK = 4.0  # times what a solver's tolerance lets by
@@ -27,7 +27,7 @@ def warn_of_other_rows(name, estimator, fit):
     fit : LinearFit
         What it minimises on the rows that it is said to be fitted on.
     """
-    model = last_step(estimator)
+    model = last_model(estimator)
     if isinstance(model, (SGDClassifier, SGDRegressor)):
         return
     if not is_off(fit, max(getattr(model, "tol", None) or 0, _ROUNDING)):

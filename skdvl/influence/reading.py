@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import sparse
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -47,6 +48,21 @@ def last_step(estimator):
     return estimator
 
 
+def last_model(estimator):
+    """Return the model at the end of pipelines, also if that is frozen; None if there is none."""
+    while isinstance(estimator, (Pipeline, FrozenEstimator)):
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        else:
+            estimator = estimator.steps[-1][1] if estimator.steps else None
+    return None if estimator == "passthrough" else estimator
+
+
+def ends_frozen(estimator):
+    """Whether the last step of a pipeline is fitted already, and stays as it is."""
+    return isinstance(last_step(estimator), FrozenEstimator)
+
+
 def check_supported(name, estimator):
     """Refuse an estimator whose loss and penalty are not known, before it is fitted.
 
@@ -56,9 +72,13 @@ def check_supported(name, estimator):
         Who asks.
     estimator : estimator
     """
-    model = last_step(estimator)
+    model, known = last_model(estimator), ", ".join(sorted(kind.__name__ for kind in READERS))
+    if model is None:
+        raise ValueError(
+            f"{name} needs a model at the end of a pipeline, and {estimator!r} has none there. It "
+            f"takes {known}."
+        )
     if type(model) not in READERS:
-        known = ", ".join(sorted(kind.__name__ for kind in READERS))
         raise ValueError(
             f"{name} needs to know what an estimator minimises, and does not know it of "
             f"{type(model).__name__}. It takes {known}, and pipelines that end in one. For any "
@@ -72,7 +92,10 @@ def check_supported(name, estimator):
 
 def as_design(estimator, X):
     """Return X as the last step of a fitted estimator sees it, in numbers."""
-    while isinstance(estimator, Pipeline):
+    while isinstance(estimator, (Pipeline, FrozenEstimator)):
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+            continue
         if len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
         estimator = estimator.steps[-1][1]
@@ -83,7 +106,7 @@ def as_design(estimator, X):
 
 def as_target(estimator, y):
     """Return targets as numbers, or labels as places among the classes of a fitted estimator."""
-    model = last_step(estimator)
+    model = last_model(estimator)
     if hasattr(model, "classes_"):
         return np.searchsorted(model.classes_, y)
     return np.asarray(y, dtype=np.float64)
@@ -91,7 +114,7 @@ def as_target(estimator, y):
 
 def check_exact(name, estimator):
     """Refuse an estimator whose leave-one-out is no closed form."""
-    model = last_step(estimator)
+    model = last_model(estimator)
     if type(model) not in _EXACT or model.positive:
         raise ValueError(
             f"kind='loo' of {name} is exact, as it is for LinearRegression and Ridge without "
@@ -116,7 +139,7 @@ def read(estimator, X, y, weight=None):
     -------
     fit : LinearFit
     """
-    model = last_step(estimator)
+    model = last_model(estimator)
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
     terms = READERS[type(model)][0](model, as_target(model, y), weight)
     return assemble(terms, as_design(estimator, X), weight)

@@ -4,13 +4,13 @@ import numpy as np
 
 from .classifiers import sgd_penalty
 from .target_losses import Huber, ScaledHuber, SquaredError, SquaredInsensitive, Tweedie
-from .terms import Terms
+from .terms import Terms, coefficients
 
 
 def _linear(estimator, loss, y, **others):
     """Return the terms of an estimator with one target."""
     return Terms(
-        loss, y, np.reshape(estimator.coef_, (-1, 1)),
+        loss, y, np.reshape(coefficients(estimator), (-1, 1)),
         np.reshape(estimator.intercept_, (1,)), np.array([bool(estimator.fit_intercept)]), **others,
     )  # fmt: skip
 
@@ -80,6 +80,6 @@ def check_sgd(name, estimator):
 def sgd(estimator, y, weight):
     """Read SGDRegressor as if it were at its optimum."""
     penalty = sgd_penalty(estimator)
-    free = np.reshape(estimator.coef_, (-1, 1)) != 0 if penalty["l1"] else None
+    free = np.reshape(coefficients(estimator), (-1, 1)) != 0 if penalty["l1"] else None
     loss = _SGD[estimator.loss](estimator.epsilon)
     return _linear(estimator, loss, y, share=np.ones(len(y)), free=free, **penalty)

@@ -47,6 +47,12 @@ class Terms:
     class_weight: object = None
 
 
+def coefficients(estimator):
+    """Return the coefficients of a fitted estimator as an array; `sparsify` leaves a matrix."""
+    coef = estimator.coef_
+    return coef.toarray() if sparse.issparse(coef) else coef
+
+
 def assemble(terms, X, weight):
     """Return the `LinearFit` of some terms on the rows X, which are numbers."""
     free, columns, coef = terms.free, None, terms.coef

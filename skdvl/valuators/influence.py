@@ -14,12 +14,13 @@ from ..influence import (
     check_scoring,
     check_supported,
     check_targets,
+    ends_frozen,
     joint_step,
-    last_step,
+    last_model,
     warn_of_other_rows,
 )
 from .base import or_as_before
-from .influence_study import Question, study, target_of
+from .influence_study import Question, check_test_rows, study, target_of
 from .inputs import check_classes, check_groups, check_rows, check_validation, row_index
 from .one_fit import OneFitValuator
 from .routing import fit_params
@@ -46,7 +47,8 @@ class InfluenceValuator(OneFitValuator):
         one. What is valued then are its transformed rows, while the transformers stay as they are.
         Weights of classes stay too, and so do coefficients that an L1 penalty has set to 0: where a
         row's going would bring them back, values are only about right. It is cloned and fitted,
-        unless it is a :class:`sklearn.frozen.FrozenEstimator`.
+        unless it is a :class:`sklearn.frozen.FrozenEstimator`. Where a pipeline ends in one, its
+        transformers are fitted, and the model stays as it is.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
         What is told of a row:
 
@@ -243,10 +245,11 @@ class InfluenceValuator(OneFitValuator):
         if classifier:
             check_classes(y)
         name = type(self).__name__
-        check_scoring(name, self.scoring, last_step(model), len(np.unique(y)))
+        check_scoring(name, self.scoring, last_model(model), len(np.unique(y)))
         X_val, y_val = check_validation(self, X_val, y_val, y, classifier)
         names, player_of_row = check_groups(groups, len(y))
-        splits = self._splits(X, y, groups, X_val, is_fitted, classifier)
+        stays = is_fitted or self._is_frozen(model, y)
+        splits = self._splits(X, y, groups, X_val, stays, classifier)
         self._check_judges(y, y_val, splits)
         params = fit_params(self, model, params)
         cached, question = check_memory(self.memory).cache(study), self._question()
@@ -254,7 +257,7 @@ class InfluenceValuator(OneFitValuator):
             model, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row
         )  # fmt: skip
         model, effects, *values = told
-        if is_fitted:
+        if stays:
             warn_of_other_rows(name, model, effects.fit)
         self._publish(*values, names, player_of_row)
         self._keep(model, effects)
@@ -302,7 +305,7 @@ class InfluenceValuator(OneFitValuator):
         """
         check_is_fitted(self, "values_")
         model, effects = self.estimator_, self._effects
-        X_test, y_test = check_validation(
+        X_test, y_test = check_test_rows(
             self, X_test, y_test, self._labels, self.task_ == "classification"
         )
         target = target_of(model, effects, X_test, y_test)
@@ -372,11 +375,23 @@ class InfluenceValuator(OneFitValuator):
             for _, held_out in splits:
                 check_targets(self.scoring, y[held_out])
 
+    def _is_frozen(self, model, y):
+        """Whether the last step of a pipeline stays as it is, while transformers are fitted."""
+        if not ends_frozen(model):
+            return False
+        self._check_labels(last_model(model), y)
+        return True
+
     def _check_model(self, model, is_fitted):
         name = type(self).__name__
         check_supported(name, model)
         if self.kind == "loo":
             check_exact(name, model)
+            if self.solver == "nystroem":
+                raise ValueError(
+                    "kind='loo' is exact, and solver='nystroem' approximates the Hessian. Use "
+                    "kind='alo' with it, or another solver."
+                )
         if self.kind != "influence" and not self.newton:
             raise ValueError(f"kind={self.kind!r} needs the model without the row: newton=True.")
 
