@@ -189,6 +189,18 @@ def test_self_influence_is_the_slope_of_the_score_of_the_rows(scoring):
     assert (own >= 0).all()
 
 
+@pytest.mark.parametrize("solver", ["cg", "nystroem"])
+def test_other_solvers(solver):
+    X, y, X_val, y_val = classification(2, 60)
+    for model, scoring in ((Ridge(), SQUARES[2]), (LogisticRegression(), CHANCES[1])):
+        direct = InfluenceValuator(model, scoring=scoring).fit(X, y, X_val=X_val, y_val=y_val)
+        told = clone(direct).set_params(solver=solver, newton=True)
+        told.fit(X, y, X_val=X_val, y_val=y_val)
+        size = np.abs(direct.values_).max()
+        np.testing.assert_allclose(told.values_, direct.values_, rtol=1e-5, atol=1e-7 * size)
+        np.testing.assert_allclose(told.self_influence_, direct.self_influence_, rtol=1e-5)
+
+
 PROBABLE = [
     labels.Logistic(),
     labels.ModifiedHuber(),
@@ -257,6 +269,7 @@ def test_corners_have_the_middle_of_their_slopes():
         (TweedieRegressor(power=0), "neg_mean_poisson_deviance", "logarithmic link"),
         (LinearSVC(), "neg_brier_score", r"no predict_proba.*\[None\]"),
         (SGDClassifier("squared_hinge"), "neg_log_loss", "no predict_proba"),
+        (SGDClassifier("modified_huber"), "neg_log_loss", "probabilities are 0.*neg_brier_score"),
     ],
 )
 def test_refusals(model, scoring, told, monkeypatch):

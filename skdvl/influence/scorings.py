@@ -88,6 +88,8 @@ def _lack(scoring, model, n_classes):
         return f"that is a score of {'targets' if scoring in _TARGETS else 'labels'}"
     if scoring in _LABELS and not hasattr(model, "predict_proba"):
         return "the model has no predict_proba"
+    if scoring == "neg_log_loss" and getattr(model, "loss", None) == "modified_huber":
+        return "some of its probabilities are 0, where the logarithm has no slope"
     if scoring == "neg_brier_score" and n_classes > 2:
         if "scale_by_half" not in inspect.signature(brier_score_loss).parameters:
             return "this version of scikit-learn has a Brier score of two classes only"

@@ -10,17 +10,16 @@ from ..callbacks import as_one_task
 from ..influence import (
     InfluenceMatrix,
     as_design,
-    check_exact,
     check_scoring,
     check_supported,
-    check_targets,
     ends_frozen,
     joint_step,
     last_model,
     warn_of_other_rows,
 )
 from .base import or_as_before
-from .influence_study import Question, check_test_rows, study, target_of
+from .influence_checks import check_judges, check_kind, check_test_rows, rows_that_go
+from .influence_study import Question, study, target_of
 from .inputs import check_classes, check_groups, check_rows, check_validation, row_index
 from .one_fit import OneFitValuator
 from .routing import fit_params
@@ -240,17 +239,12 @@ class InfluenceValuator(OneFitValuator):
         self._validate_params()
         index = row_index(X)
         X, y = check_rows(self, X, y)
-        model, is_fitted = self._model(y)
+        model, is_fitted, stays = self._checked_model(y)
         classifier = is_classifier(model)
-        if classifier:
-            check_classes(y)
-        name = type(self).__name__
-        check_scoring(name, self.scoring, last_model(model), len(np.unique(y)))
         X_val, y_val = check_validation(self, X_val, y_val, y, classifier)
         names, player_of_row = check_groups(groups, len(y))
-        stays = is_fitted or self._is_frozen(model, y)
         splits = self._splits(X, y, groups, X_val, stays, classifier)
-        self._check_judges(y, y_val, splits)
+        check_judges(self.scoring, self.kind, y, y_val, splits)
         params = fit_params(self, model, params)
         cached, question = check_memory(self.memory).cache(study), self._question()
         told = cached(
@@ -258,7 +252,7 @@ class InfluenceValuator(OneFitValuator):
         )  # fmt: skip
         model, effects, *values = told
         if stays:
-            warn_of_other_rows(name, model, effects.fit)
+            warn_of_other_rows(type(self).__name__, model, effects.fit)
         self._publish(*values, names, player_of_row)
         self._keep(model, effects)
         self._first_order = question.first_order
@@ -337,27 +331,10 @@ class InfluenceValuator(OneFitValuator):
         check_is_fitted(self, "values_")
         effects = self._effects
         fit = effects.fit
-        rows = self._rows_that_go(rows, len(fit))
+        rows = rows_that_go(rows, len(fit))
         coef = fit.coef + joint_step(effects, rows)
         Z = fit.rows(rows) if X is None else fit.of_model(as_design(self.estimator_, X))
         return fit.loss.predict(Z @ coef)
-
-    def _rows_that_go(self, rows, n):
-        """Return numbers of rows of the training set, each of them once."""
-        try:
-            told = np.arange(n)[rows]
-        except IndexError as error:
-            raise ValueError(
-                f"rows={rows!r} names rows that the training set does not have; it has {n}."
-            ) from error
-        if np.ndim(rows) > 1 or np.ndim(told) > 1:
-            raise ValueError(
-                f"rows must be a row number, or a list, slice or mask of rows; got {rows!r}."
-            )
-        told = np.atleast_1d(told)
-        if len(np.unique(told)) < len(told) or not 0 < len(told) < n:
-            raise ValueError("rows must name each row that goes once, and leave some.")
-        return told
 
     def _question(self):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -365,35 +342,20 @@ class InfluenceValuator(OneFitValuator):
             self.kind, self.solver, self.group_effect, self.newton, self.scoring, seed
         )  # fmt: skip
 
-    def _check_judges(self, y, y_val, splits):
-        """Refuse targets that a score is not defined for, before anything is fitted."""
-        if self.kind == "self_influence":
-            check_targets(self.scoring, y)
-        elif splits is None:
-            check_targets(self.scoring, y_val)
-        else:
-            for _, held_out in splits:
-                check_targets(self.scoring, y[held_out])
-
-    def _is_frozen(self, model, y):
-        """Whether the last step of a pipeline stays as it is, while transformers are fitted."""
-        if not ends_frozen(model):
-            return False
-        self._check_labels(last_model(model), y)
-        return True
+    def _checked_model(self, y):
+        """Return the estimator, whether it is fitted, and whether its last step at least stays."""
+        model, is_fitted = self._model(y)
+        if is_classifier(model):
+            check_classes(y)
+        check_scoring(type(self).__name__, self.scoring, last_model(model), len(np.unique(y)))
+        stays = is_fitted or ends_frozen(model)
+        if stays:
+            self._check_labels(last_model(model), y)
+        return model, is_fitted, stays
 
     def _check_model(self, model, is_fitted):
-        name = type(self).__name__
-        check_supported(name, model)
-        if self.kind == "loo":
-            check_exact(name, model)
-            if self.solver == "nystroem":
-                raise ValueError(
-                    "kind='loo' is exact, and solver='nystroem' approximates the Hessian. Use "
-                    "kind='alo' with it, or another solver."
-                )
-        if self.kind != "influence" and not self.newton:
-            raise ValueError(f"kind={self.kind!r} needs the model without the row: newton=True.")
+        check_supported(type(self).__name__, model)
+        check_kind(type(self).__name__, model, self.kind, self.solver, self.newton)
 
     def _keep(self, model, effects):
         """Set what is known of the model."""

@@ -19,7 +19,6 @@ from ..influence import (
     last_model,
     read,
 )
-from .inputs import check_validation
 
 
 @dataclass(frozen=True)
@@ -89,27 +88,6 @@ def target_of(estimator, effects, X, y):
             X, _ = _safe_split(estimator, X, None, known)
             y = y[known]
     return Target.of(effects.fit, as_design(estimator, X), as_target(model, y), effects.scoring)
-
-
-def check_test_rows(valuator, X_test, y_test, y, classifier):
-    """Check rows to be asked about against the training rows, as validation rows are checked."""
-    if X_test is None or y_test is None:
-        raise ValueError(
-            "influence_matrix needs test rows and their labels or targets; got "
-            f"X_test={'None' if X_test is None else '...'}, "
-            f"y_test={'None' if y_test is None else '...'}."
-        )
-    is_table = hasattr(X_test, "iloc") or np.ndim(X_test) == 2 or hasattr(X_test, "nnz")
-    if hasattr(valuator, "n_features_in_") and not is_table:
-        raise ValueError(
-            f"X_test has shape {np.shape(X_test)}; expected rows of {valuator.n_features_in_} "
-            "features, of shape (n_test, n_features), also of a single row."
-        )
-    try:
-        return check_validation(valuator, X_test, y_test, y, classifier)
-    except ValueError as error:  # which knows them by their names in `fit`
-        told = str(error).replace("X_val", "X_test").replace("y_val", "y_test")
-        raise ValueError(told) from error
 
 
 def study(estimator, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row):
