@@ -51,6 +51,8 @@ ESTIMATORS = [
     skdvl.InfluenceValuator(LogisticRegression(), cv=2),
     skdvl.InfluenceValuator(LogisticRegression(), kind="alo", cv=2),
     skdvl.InfluenceValuator(LinearSVC(dual=False), cv=2),
+    skdvl.InfluenceValuator(LogisticRegression(), scoring="neg_log_loss", cv=2),
+    skdvl.InfluenceValuator(Ridge(), kind="loo", scoring="neg_mean_absolute_error", cv=2),
     skdvl.InfluenceValuator(LinearRegression(), kind="self_influence"),
     skdvl.BoostInValuator(GradientBoostingClassifier(n_estimators=5), cv=2),
     skdvl.BoostInValuator(HistGradientBoostingRegressor(max_iter=5), kind="self_influence"),
