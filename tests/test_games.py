@@ -106,3 +106,13 @@ def test_bad_games_are_refused():
         games.AirportGame([-1, 2])
     with pytest.raises(ValueError, match="non-negative integers"):
         games.WeightedVotingGame([0.5, 2])
+
+
+def test_games_say_what_they_are():
+    told = map(repr, (games.AirportGame([1, 2]), games.ShoesGame(1, 2), games.MinerGame(3)))
+    assert list(told) == [
+        "AirportGame(costs=[1.0, 2.0])",
+        "ShoesGame(n_left=1, n_right=2)",
+        "MinerGame(n_players=3)",
+    ]
+    assert repr(games.SizeGame(np.zeros(100))).endswith("0.0, ...])")

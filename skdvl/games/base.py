@@ -1,5 +1,7 @@
 """What every game with closed-form values knows."""
 
+import inspect
+import reprlib
 from abc import abstractmethod
 
 import numpy as np
@@ -27,9 +29,19 @@ class Game(Utility):
     ...     def least_core(self):
     ...         return np.array([1.0, 0.0, 0.0]), 0.0
     >>> game = Dictator()
+    >>> game
+    Dictator()
     >>> np.allclose(ShapleyValuator().fit_utility(game).values_, game.shapley_values())
     True
     """
+
+    def __repr__(self):
+        told = []
+        for name in inspect.signature(type(self)).parameters:
+            value = getattr(self, name, ...)
+            value = value.tolist() if isinstance(value, np.ndarray) else value
+            told.append(f"{name}={reprlib.repr(value)}")
+        return f"{type(self).__name__}({', '.join(told)})"
 
     def shapley_values(self):
         """Return the Shapley values.
