@@ -242,6 +242,16 @@ def test_error_of_the_gain_is_that_of_a_mean_over_test_rows(iris):
     assert curve.gain_stderr**2 == pytest.approx(gains.var(ddof=1) / 10 + of_orders)
 
 
+def test_a_few_test_rows_that_are_all_right_prove_nothing(iris):
+    values, X, y, X_test, y_test = iris
+    easy = np.flatnonzero(y_test == 0)[:5]
+    model = LogisticRegression(max_iter=500)
+    curve = removal_curve(model, values, X, y, X_test[easy], y_test[easy], fractions=[0.1, 0.3])
+    assert (curve.scores == 1).all() and (curve.random_scores == 1).all()
+    assert curve.gain == 0 and np.isinf(curve.gain_stderr)
+    assert curve.gain_interval == (-np.inf, np.inf)
+
+
 def test_intervals_hold_the_gain_on_very_many_test_rows():
     rng = np.random.default_rng(0)
 

@@ -31,7 +31,7 @@ class ScoreCurve:
         are, they lose.
     gain_stderr : float
         How far it may be off, by the draw of the test rows and that of the random orders; with
-        `cv`, by the folds. Infinite if that is unknown.
+        `cv`, by the folds. Infinite if that is unknown, as where no test row makes a difference.
     gain_interval : tuple of (float, float)
         A 95 % interval, by Student's t.
     scoring : str

@@ -41,7 +41,8 @@ def gain_of_parts(fractions, scores, random_scores):
     Returns
     -------
     gain, stderr : float
-        The error is infinite where it is unknown.
+        The error is infinite where it is unknown, as it is where no part of the test rows makes
+        a difference: a handful that are all right, say nothing of others.
     freedom : int
         Degrees of freedom.
     """
@@ -51,6 +52,8 @@ def gain_of_parts(fractions, scores, random_scores):
     gains = areas - random_areas.mean(axis=0)
     n_random, n_parts = len(random_areas), len(gains) - 1
     if n_parts < 2 or n_random < 2 or not np.isfinite(gains).all():
+        return float(gains[0]), np.inf, 1
+    if _are_all_the_same(gains):
         return float(gains[0]), np.inf, 1
     of_rows = (n_parts - 1) * gains[1:].var()
     of_orders = random_areas[:, 0].var(ddof=1) / n_random
@@ -73,14 +76,21 @@ def gain_of_folds(gains, share):
     Returns
     -------
     gain, stderr : float
+        The error is infinite where all folds agree to the last digit, and so tell nothing of it.
     freedom : int
 
     References
     ----------
     .. [1] C. Nadeau, Y. Bengio. Inference for the Generalization Error. Machine Learning, 2003.
     """
+    if _are_all_the_same(gains):
+        return float(np.mean(gains)), np.inf, 1
     variance = np.var(gains, ddof=1) * (1 / len(gains) + share)
     return float(np.mean(gains)), float(np.sqrt(variance)), len(gains) - 1
+
+
+def _are_all_the_same(gains):
+    return np.ptp(gains) <= 1e-14 * (1 + np.abs(gains).max())
 
 
 def interval(centre, stderr, freedom, level=0.95):
