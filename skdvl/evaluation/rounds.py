@@ -81,7 +81,10 @@ class ScoredRound(NamedTuple):
     failure: str
     effort: Effort
 
-    is_whole = True
+    @property
+    def is_whole(self):
+        """Whether all blocks are back."""
+        return True
 
 
 class BegunRound:
@@ -99,6 +102,8 @@ class BegunRound:
     ----------
     n_back : int
         Blocks that are back.
+    is_whole : bool
+        False, as against a `ScoredRound`.
     """
 
     is_whole = False
