@@ -157,7 +157,7 @@ def test_standard_errors_are_those_of_repetitions(sampler, strategy):
     rare = isinstance(sampler, sm.CoalitionSampler | sm.AntitheticSampler)
     semivalue = sv.Banzhaf() if rare else sv.Shapley()
     runs = [
-        play(SmallGame(), sampler, semivalue, 40, strategy=strategy, seed=s) for s in range(200)
+        play(SmallGame(), sampler, semivalue, 20, strategy=strategy, seed=s) for s in range(200)
     ]
     spread = np.std([run.values for run in runs], axis=0)
     told = np.sqrt(np.mean([run.stderr**2 for run in runs], axis=0))

@@ -27,16 +27,16 @@ from skdvl.stopping import MaxRounds
 from skdvl.valuators import BaseValuator
 
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
-_FEW = {"sampler": OnePermutation(), **_QUICK}
+_FEW = {"sampler": OnePermutation(), "kernel": "refit", **_QUICK}
 ESTIMATORS = [
     skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_FEW),
     skdvl.ShapleyValuator(Ridge(), **_FEW),
-    skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
-    skdvl.BetaShapleyValuator(GaussianNB(), **_QUICK),
-    skdvl.DeltaShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.BanzhafValuator(GaussianNB(), **_FEW),
+    skdvl.BetaShapleyValuator(GaussianNB(), **_FEW),
+    skdvl.DeltaShapleyValuator(GaussianNB(), **_FEW),
     skdvl.LeaveOneOutValuator(GaussianNB(), cv=2),
-    skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
-    skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.SemivalueValuator(GaussianNB(), **_FEW),
+    skdvl.TMCShapleyValuator(GaussianNB(), **_FEW),
     skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
     skdvl.ClasswiseShapleyValuator(GaussianNB(), **_FEW),
     skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
