@@ -23,6 +23,8 @@ html_title = "skdvl"
 autosummary_generate = True
 autodoc_inherit_docstrings = True
 numpydoc_show_class_members = False
+# Pictures of estimators link to the line of a parameter, quotes and all, as its docstring has it.
+smartquotes = False
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
 # Docstrings inherited from scikit-learn refer to its own guide.

@@ -18,14 +18,11 @@ class HasPage:
 
     Examples
     --------
-    >>> import os
+    >>> from unittest.mock import patch
     >>> from skdvl import ShapleyValuator
-    >>> ShapleyValuator()._get_doc_link()
-    ''
-    >>> os.environ["SKDVL_DOCUMENTATION"] = "https://pages.example"
-    >>> ShapleyValuator()._get_doc_link()
+    >>> with patch.dict("os.environ", SKDVL_DOCUMENTATION="https://pages.example"):
+    ...     ShapleyValuator()._get_doc_link()
     'https://pages.example/generated/skdvl.ShapleyValuator.html'
-    >>> del os.environ["SKDVL_DOCUMENTATION"]
     """
 
     def _get_doc_link(self):

@@ -1,6 +1,7 @@
-"""Links from HTML pictures of estimators to the pages of the API reference."""
+"""The API reference lists what is public, and HTML pictures of estimators link to its pages."""
 
 import importlib
+import pkgutil
 import re
 from email.message import Message
 from pathlib import Path
@@ -27,20 +28,49 @@ def _listed():
     return names
 
 
+def _found(name):
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(module), last)
+
+
 def _estimators():
-    for name in _listed():
-        module, _, last = name.rpartition(".")
-        found = getattr(importlib.import_module(module), last)
+    for name, found in ((name, _found(name)) for name in _listed()):
         if isinstance(found, type) and issubclass(found, BaseEstimator):
             yield name, found
+
+
+def _exporting_modules():
+    """Yield the modules of skdvl that say what they export."""
+    yield skdvl
+    for told in pkgutil.walk_packages(skdvl.__path__, "skdvl."):
+        module = importlib.import_module(told.name)
+        if hasattr(module, "__all__"):
+            yield module
 
 
 @pytest.fixture
 def nowhere(monkeypatch):
     monkeypatch.delenv("SKDVL_DOCUMENTATION", raising=False)
+    monkeypatch.setattr(pages, "metadata", lambda package: Message())
     pages._installed_address.cache_clear()
     yield monkeypatch
     pages._installed_address.cache_clear()
+
+
+def test_all_that_is_exported_is_listed_but_for_inner_rooms():
+    listed = [_found(name) for name in _listed()]  # each is there
+    assert len(listed) == len(set(map(id, listed)))
+    public = {m.__name__: m for m in _exporting_modules() if "An inner room" not in m.__doc__}
+    missing = {
+        f"{module}.{name}"
+        for module, found in public.items()
+        for name in found.__all__
+        if not any(getattr(found, name) is one for one in listed)
+    }
+    assert missing == {"skdvl.__version__"}
+    rooms = "caching experiments games pipeline plotting pruning samplers semivalues stopping"
+    rooms += " strategies testing truncation utilities valuators"
+    assert public.keys() == {"skdvl", *(f"skdvl.{room}" for room in rooms.split())}
 
 
 def test_every_estimator_has_the_page_that_the_reference_makes():

@@ -4,8 +4,9 @@ from .base import Cache, CacheStats
 from .disk import DiskCache
 from .memcached import MemcachedCache
 from .memory import MemoryCache
-from .recall import make_recall
-from .shared import open_cache, shared_disk, shared_memory
+from .recall import make_recall as make_recall
+from .shared import open_cache as open_cache
+from .shared import shared_disk, shared_memory
 
 __all__ = [
     "Cache",
@@ -13,8 +14,6 @@ __all__ = [
     "DiskCache",
     "MemcachedCache",
     "MemoryCache",
-    "make_recall",
-    "open_cache",
     "shared_disk",
     "shared_memory",
 ]

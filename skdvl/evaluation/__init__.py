@@ -3,6 +3,8 @@
 A round is cut into blocks whose size depends on the utility and the number of players, and
 never on the number of workers. That, and utilities that are functions of the set, is why the
 scores have the same bits everywhere.
+
+An inner room, which may change.
 """
 
 from .blocks import score_block

@@ -1,4 +1,7 @@
-"""Linear models as penalised losses: what the removal of a row does, from a single fit."""
+"""Linear models as penalised losses: what the removal of a row does, from a single fit.
+
+An inner room: all but what the API reference lists may change.
+"""
 
 from .effects import Effects
 from .inverse import Inverse

@@ -4,6 +4,8 @@ A validation row asks its nearest neighbours among the players of a coalition. I
 values after one sort by distance: whether a player is asked depends only on how many nearer
 players are there. `Seats` knows how likely that is under each semivalue, the values follow in a
 few sums, and the searches sort the players.
+
+An inner room: all but what the API reference lists may change.
 """
 
 from .choice import make_search

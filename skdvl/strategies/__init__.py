@@ -6,7 +6,8 @@ from .lasso import LassoEffects
 from .least_core import Core, LeastCore
 from .least_squares import KernelBanzhaf, LeverageSHAP
 from .marginal import MarginalMean
-from .noise import fold_noise, noise_floor
+from .noise import fold_noise as fold_noise
+from .noise import noise_floor as noise_floor
 from .regression import RegressionAdjusted
 from .reuse import PerSizeReuse, SampleReuse
 
@@ -23,7 +24,5 @@ __all__ = [
     "PerSizeReuse",
     "RegressionAdjusted",
     "SampleReuse",
-    "fold_noise",
     "group_testing_bound",
-    "noise_floor",
 ]

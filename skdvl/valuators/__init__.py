@@ -4,7 +4,6 @@ from .ame import AMEValuator
 from .base import BaseValuator
 from .boost_in import BoostInValuator
 from .classwise import ClasswiseShapleyValuator
-from .coalition import CoalitionValuator
 from .confident_learning import ConfidentLearningValuator
 from .data_oob import DataOOBValuator
 from .group_testing import GroupTestingShapleyValuator
@@ -30,7 +29,6 @@ __all__ = [
     "BetaShapleyValuator",
     "BoostInValuator",
     "ClasswiseShapleyValuator",
-    "CoalitionValuator",
     "ConfidentLearningValuator",
     "DataOOBValuator",
     "DeltaShapleyValuator",

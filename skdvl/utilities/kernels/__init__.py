@@ -1,4 +1,7 @@
-"""Exact kernels: what refits would say, for many coalitions at once."""
+"""Exact kernels: what refits would say, for many coalitions at once.
+
+An inner room: all but what the API reference lists may change.
+"""
 
 from .base import Answers, Kernel
 from .dummy import MeanKernel, PriorKernel

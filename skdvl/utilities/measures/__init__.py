@@ -3,6 +3,8 @@
 A measure is made from the validation labels and takes decisions of shape (n_outputs, B, m), and
 how far they may be from those of refits, of shape (B, m), where a kernel says so. It returns the
 measure of each coalition, and whether it is certain that a refit's is the same.
+
+An inner room, which may change.
 """
 
 from .labels import F1, Accuracy, BalancedAccuracy, ClassAccuracy, class_score

@@ -1,4 +1,7 @@
-"""Models whose fit is the solution of one linear system."""
+"""Models whose fit is the solution of one linear system.
+
+An inner room, which may change.
+"""
 
 from .kernel_ridge import KernelRidgeKernel
 from .linear import LinearRegressionKernel, RidgeClassifierKernel, RidgeKernel

@@ -1,4 +1,7 @@
-"""Classifiers that know the data by sums over the rows of each class alone."""
+"""Classifiers that know the data by sums over the rows of each class alone.
+
+An inner room, which may change.
+"""
 
 from .centroid import NearestCentroidKernel
 from .discrete_bayes import BernoulliNBKernel, ComplementNBKernel, MultinomialNBKernel

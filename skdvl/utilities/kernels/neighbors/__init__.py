@@ -1,4 +1,7 @@
-"""Nearest neighbours, ranked by distance once for all coalitions."""
+"""Nearest neighbours, ranked by distance once for all coalitions.
+
+An inner room, which may change.
+"""
 
 from .neighbors import NeighborsClassifierKernel, NeighborsRegressorKernel
 

@@ -1,4 +1,7 @@
-"""Support vector machines by libsvm: one kernel matrix for all coalitions."""
+"""Support vector machines by libsvm: one kernel matrix for all coalitions.
+
+An inner room, which may change.
+"""
 
 from .svm import SVCKernel, SVRKernel
 
