@@ -35,6 +35,8 @@ class Walks:
     >>> import numpy as np
     >>> from skdvl.coalitions import Walks
     >>> walks = Walks(np.zeros((1, 3), dtype=bool), np.array([[2, 0, 1]]))
+    >>> walks
+    Walks(n_walks=1, length=3, n_players=3, group=1)
     >>> walks.masks()[0].astype(int)
     array([[0, 0, 0],
            [0, 0, 1],
@@ -48,6 +50,10 @@ class Walks:
 
     def __len__(self):
         return len(self.start)
+
+    def __repr__(self):
+        shape = f"n_walks={len(self)}, length={self.length}, n_players={self.n_players}"
+        return f"Walks({shape}, group={self.group})"
 
     @property
     def length(self):

@@ -69,13 +69,13 @@ class Run:
     ['count', 'group', 'origin', 'seen', 'squares', 'sum']
     """
 
-    tallies: list
-    values: np.ndarray
-    stderr: np.ndarray
-    counts: np.ndarray
-    plays: np.ndarray
-    centre: np.ndarray | None = None
-    freedom: np.ndarray | None = None
+    tallies: list = field(repr=False)
+    values: np.ndarray = field(repr=False)
+    stderr: np.ndarray = field(repr=False)
+    counts: np.ndarray = field(repr=False)
+    plays: np.ndarray = field(repr=False)
+    centre: np.ndarray | None = field(default=None, repr=False)
+    freedom: np.ndarray | None = field(default=None, repr=False)
     misfit: float = np.nan
     seed: int = 0
     n_rounds: int = 0
@@ -83,11 +83,11 @@ class Run:
     n_failed: int = 0
     elapsed: float = 0.0
     window: int = 1
-    recent: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    history: list | None = None
+    recent: np.ndarray = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    history: list | None = field(default=None, repr=False)
     failure: str = ""
     effort: tuple = (0, 0, 0.0)
-    begun: dict = field(default_factory=dict)
+    begun: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def begin(cls, tallies, n_players, seed, *, plays=None, window=1, store_history=False):

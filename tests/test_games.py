@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
+from sklearn.linear_model import Ridge
 
 from skdvl import ShapleyValuator, games
 from skdvl.semivalues import Banzhaf, BetaShapley, LeaveOneOut, Shapley
 from skdvl.testing import check_utility, enumerate_values
+from skdvl.utilities import GroupedUtility, LearnedUtility, Utility
 
 
 def _games(n):
@@ -116,3 +118,17 @@ def test_games_say_what_they_are():
         "MinerGame(n_players=3)",
     ]
     assert repr(games.SizeGame(np.zeros(100))).endswith("0.0, ...])")
+    again = eval(repr(games.WeightedVotingGame(np.array([3, 2, 1]), 4)), vars(games))
+    assert again.weights.tolist() == [3, 2, 1] and again.quota == 4
+
+
+def test_utilities_say_what_they_are():
+    class Own(Utility):
+        def __call__(self, masks):
+            return masks.sum(axis=1)
+
+    assert repr(Own()) == "Own(n_players=?)"
+    teams = GroupedUtility(games.MinerGame(4), ["a", "a", "b", "b"])
+    assert repr(teams) == "GroupedUtility(MinerGame(n_players=4), n_players=2)"
+    told = repr(LearnedUtility(teams, Ridge()))
+    assert told == f"LearnedUtility({teams!r}, Ridge(), n_players=2)"

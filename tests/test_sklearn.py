@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdvl
+from skdvl import caching, samplers, semivalues, stopping, truncation
 from skdvl.samplers import OwenSampler, PermutationSampler
 from skdvl.stopping import MaxRounds
 from skdvl.valuators import BaseValuator
@@ -122,6 +123,25 @@ def test_clone_repr_and_pickle(estimator):
     assert repr(estimator).startswith(name)
     for parameter in inspect.signature(type(estimator)).parameters:
         assert f"{parameter}" in type(estimator).__doc__, f"{name}.{parameter} is not documented"
+
+
+def _parts():
+    """Yield all samplers, semivalues, stopping rules, truncations and caches that have defaults."""
+    for room in (samplers, semivalues, stopping, truncation, caching):
+        for part in (getattr(room, name) for name in room.__all__):
+            if inspect.isclass(part) and issubclass(part, BaseEstimator):
+                told = inspect.signature(part).parameters.values()
+                if not inspect.isabstract(part) and all(p.default is not p.empty for p in told):
+                    yield part
+
+
+@pytest.mark.parametrize("part", _parts(), ids=lambda part: part.__name__)
+def test_parts_tell_what_was_changed_and_nothing_else(part):
+    name = part.__name__
+    assert repr(part()) == f"{name}()"
+    for parameter in part().get_params(deep=False):
+        value, told = ("ours", "'...'") if parameter == "secret" else (7, "7")
+        assert repr(part(**{parameter: value})) == f"{name}({parameter}={told})"
 
 
 VALUATORS = [each for each in ESTIMATORS if isinstance(each, BaseValuator)]

@@ -38,9 +38,9 @@ class Game(Utility):
     def __repr__(self):
         told = []
         for name in inspect.signature(type(self)).parameters:
-            value = getattr(self, name, ...)
-            value = value.tolist() if isinstance(value, np.ndarray) else value
-            told.append(f"{name}={reprlib.repr(value)}")
+            value = getattr(self, name, None)
+            value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+            told.append(f"{name}={reprlib.repr(value)}" if hasattr(self, name) else f"{name}=...")
         return f"{type(self).__name__}({', '.join(told)})"
 
     def shapley_values(self):

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..valuators.base import valued
-from .style import BAND, line_styles, open_axes, restyled, sparse_markers
+from .style import BAND, Display, line_styles, open_axes, restyled, sparse_markers
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(Display):
     """Values of some rows, or the standard errors of all, against the coalitions scored.
 
     Make it by `from_estimator` or `from_values`.
@@ -45,6 +45,8 @@ class ConvergenceDisplay:
     ... )
     >>> valuator = valuator.fit(*load_iris(return_X_y=True))
     >>> display = ConvergenceDisplay.from_estimator(valuator, rows=[0, 70], ax=Figure().subplots())
+    >>> display
+    ConvergenceDisplay(n_rounds=5, n_rows=150)
     >>> [line.get_label() for line in display.lines_]
     ['row 0', 'row 70']
     """
@@ -54,6 +56,10 @@ class ConvergenceDisplay:
         self.values = values
         self.stderr = stderr
         self.names = names
+
+    def _shown(self):
+        n_rounds, n_players = np.shape(self.values)
+        return {"n_rounds": n_rounds, "n_rows" if self.names is None else "n_groups": n_players}
 
     @classmethod
     def from_estimator(cls, valuator, *, ax=None, **kwargs):

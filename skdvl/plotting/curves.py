@@ -1,10 +1,10 @@
 """A picture of what is left when rows are dropped, or of what rows teach as they are added."""
 
 from ..experiments import ScoreCurve, removal_curve
-from .style import BAND, line_styles, open_axes, restyled
+from .style import BAND, Display, line_styles, open_axes, restyled
 
 
-class RemovalCurveDisplay:
+class RemovalCurveDisplay(Display):
     """Scores after some rows were dropped, or added, of several methods and of random orders.
 
     Make it by `from_estimator`, `from_values` or `from_curves`.
@@ -41,12 +41,18 @@ class RemovalCurveDisplay:
     >>> display = RemovalCurveDisplay.from_estimator(
     ...     GaussianNB(), methods, X, y, X_test, y_test, random_state=0, ax=ax
     ... )
-    >>> list(display.lines_), ax.get_xlabel()
-    (['KNN'], 'rows dropped, lowest values first (%)')
+    >>> display
+    RemovalCurveDisplay(kind='removal', from_='lowest', curves=['KNN'])
+    >>> ax.get_xlabel()
+    'rows dropped, lowest values first (%)'
     """
 
     def __init__(self, curves):
         self.curves = curves
+
+    def _shown(self):
+        first = next(iter(self.curves.values()))
+        return {"kind": first.kind, "from_": first.from_, "curves": list(self.curves)}
 
     @classmethod
     def from_estimator(

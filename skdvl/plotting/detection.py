@@ -4,10 +4,10 @@ import numpy as np
 
 from ..experiments import DetectionCurve, detection_curve
 from ..valuators.base import valued
-from .style import BAND, line_styles, open_axes, restyled, sparse_markers
+from .style import BAND, Display, line_styles, open_axes, restyled, sparse_markers
 
 
-class DetectionCurveDisplay:
+class DetectionCurveDisplay(Display):
     """The share of wrong rows found against the share of rows inspected, lowest values first.
 
     Make it by `from_estimator`, `from_values` or `from_curves`.
@@ -45,12 +45,17 @@ class DetectionCurveDisplay:
     >>> display = DetectionCurveDisplay.from_estimator(
     ...     valuator, is_flipped, ax=Figure().subplots()
     ... )
+    >>> display
+    DetectionCurveDisplay(curves=['KNNShapleyValuator'])
     >>> display.lines_["KNNShapleyValuator"].get_label()
     'KNNShapleyValuator (area 0.95)'
     """
 
     def __init__(self, curves):
         self.curves = curves
+
+    def _shown(self):
+        return {"curves": list(self.curves)}
 
     @classmethod
     def from_estimator(cls, valuator, is_flipped, *, groups=None, ax=None, **kwargs):

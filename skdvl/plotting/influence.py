@@ -4,13 +4,13 @@ from numbers import Integral
 
 import numpy as np
 
-from .style import open_axes
+from .style import Display, open_axes
 
 _BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # of red, green and blue, in black and white
 _INK = {False: "black", True: "white"}  # of a sign, by whether its cell is dark
 
 
-class InfluenceDisplay:
+class InfluenceDisplay(Display):
     """A heat map of effects: training rows from top to bottom, predictions from left to right.
 
     Zero is white, whatever the range; in black and white, the strength of an effect is the darkness
@@ -41,6 +41,8 @@ class InfluenceDisplay:
     >>> from skdvl.plotting import InfluenceDisplay
     >>> influence = [[0.0, 0.1], [-0.4, 0.2], [0.0, 0.0]]
     >>> display = InfluenceDisplay.from_values(influence, max_rows=2, ax=Figure().subplots())
+    >>> display
+    InfluenceDisplay(n_rows=2, n_predictions=2)
     >>> display.rows, display.image_.get_clim()
     (array([0, 1]), (-0.4, 0.4))
     """
@@ -50,6 +52,9 @@ class InfluenceDisplay:
         self.rows = rows
         self.columns = columns
         self.label = label
+
+    def _shown(self):
+        return {"n_rows": len(self.rows), "n_predictions": len(self.columns)}
 
     @classmethod
     def from_estimator(cls, valuator, X_test, y_test, *, ax=None, **kwargs):

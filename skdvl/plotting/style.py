@@ -9,6 +9,17 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 BAND = {"facecolor": "0.85", "edgecolor": "none", "zorder": 0}
 
 
+class Display:
+    """What all displays share: a `repr` that says what is shown.
+
+    Each has `_shown`, a dict of words and what they say.
+    """
+
+    def __repr__(self):
+        told = ", ".join(f"{word}={value!r}" for word, value in self._shown().items())
+        return f"{type(self).__name__}({told})"
+
+
 def open_axes(ax, name):
     """Return axes and their figure: those given, or new ones of pyplot's.
 

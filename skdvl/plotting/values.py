@@ -6,12 +6,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..valuators.base import valued
 from ..valuators.inputs import check_level
-from .style import as_vector, open_axes, point_styles, restyled
+from .style import Display, as_vector, open_axes, point_styles, restyled
 
 _NAMED = 30  # players whose names fit below an axis
 
 
-class ValuesDisplay:
+class ValuesDisplay(Display):
     """Values in ascending order, with intervals, and a marker for each class.
 
     Make it by `from_estimator` or `from_values`.
@@ -49,6 +49,8 @@ class ValuesDisplay:
     >>> X, y = load_iris(return_X_y=True)
     >>> valuator = DataOOBValuator(random_state=0).fit(X, y)
     >>> display = ValuesDisplay.from_estimator(valuator, labels=y, ax=Figure().subplots())
+    >>> display
+    ValuesDisplay(n_rows=150)
     >>> display.ax_.get_ylabel(), len(display.points_)
     ('value', 3)
     """
@@ -59,6 +61,10 @@ class ValuesDisplay:
         self.labels = labels
         self.names = names
         self.level = level
+
+    def _shown(self):
+        what = "n_rows" if self.names is None else "n_groups"
+        return {what: len(self.values)}
 
     @classmethod
     def from_estimator(cls, valuator, *, labels=None, level=0.95, ax=None, **kwargs):

@@ -29,15 +29,19 @@ class Selection(NamedTuple):
     >>> X, y = load_iris(return_X_y=True)
     >>> y[:3] = 2  # wrong labels
     >>> selection = KNNShapleyValuator().fit(X, y).certify(threshold=0.0)
-    >>> undecided = ~(selection.inside | selection.outside)
-    >>> [int(which.sum()) for which in (*selection, undecided)]
-    [1, 127, 22]
+    >>> selection
+    Selection(n_inside=1, n_outside=127, n_undecided=22)
     >>> np.flatnonzero(selection.inside)
     array([0])
     """
 
     inside: np.ndarray
     outside: np.ndarray
+
+    def __repr__(self):
+        inside, outside = (int(np.count_nonzero(which)) for which in self)
+        rest = np.size(self.inside) - inside - outside
+        return f"Selection(n_inside={inside}, n_outside={outside}, n_undecided={rest})"
 
 
 def select(centre, stderr, freedom, *, quantile=None, threshold=None, delta=0.05):

@@ -117,6 +117,9 @@ class EvaluationStrategy(ABC):
         self.limit = None if n_rounds is None else sampler.sample_limit(range(n))
         self._weigh(proposal)
 
+    def __repr__(self):
+        return f"{type(self).__name__}(n={self.n})"
+
     def _needs(self, proposal):
         """Pairs (what the semivalue needs of each size, how often it is drawn)."""
         return [(self.pmf, proposal)]

@@ -83,8 +83,10 @@ class Utility(ABC):
     ...         self.n_players = len(covers)
     ...     def __call__(self, masks):
     ...         return (masks.astype(int) @ self.covers > 0).mean(axis=1)
-    >>> covers = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]])
-    >>> ShapleyValuator().fit_utility(Coverage(covers)).values_
+    >>> game = Coverage(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]]))
+    >>> game
+    Coverage(n_players=3)
+    >>> ShapleyValuator().fit_utility(game).values_
     array([0.375, 0.375, 0.25 ])
     """
 
@@ -96,6 +98,12 @@ class Utility(ABC):
     walk = None
     scores_apart = False
     is_recalled = True
+    _made_of: tuple = ()  # names of what `repr` tells
+
+    def __repr__(self):
+        told = [repr(getattr(self, name)) for name in self._made_of]
+        told.append(f"n_players={getattr(self, 'n_players', '?')}")  # of one that forgot it
+        return f"{type(self).__name__}({', '.join(told)})"
 
     def check_masks(self, masks):
         """Return coalitions as an array of bool, or say that they are of another game.

@@ -23,9 +23,13 @@ class GroupedUtility(Utility):
     >>> from skdvl.utilities import GroupedUtility
     >>> miners = MinerGame(6)  # in teams of one, two and three
     >>> teams = GroupedUtility(miners, ["a", "b", "b", "c", "c", "c"])
+    >>> teams
+    GroupedUtility(MinerGame(n_players=6), n_players=3)
     >>> teams(np.array([[True, False, False], [True, False, True], [True, True, True]]))
     array([0., 2., 3.])
     """
+
+    _made_of = ("utility",)
 
     def __init__(self, utility, groups):
         names, self.player_of_row = np.unique(groups, return_inverse=True)

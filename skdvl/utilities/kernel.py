@@ -44,6 +44,8 @@ class KernelUtility(Utility):
     (True, True)
     """
 
+    _made_of = ("refit", "kernel")
+
     def __init__(self, refit, kernel, score):
         self.refit, self.kernel, self.score = refit, kernel, score
         self.is_recalled = kernel.is_recalled

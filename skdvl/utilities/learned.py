@@ -56,6 +56,7 @@ class LearnedUtility(Utility):
     """
 
     derived = ("model_", "r2_", "asked", "_known", "_scores")
+    _made_of = ("utility", "model")
     is_recalled = False  # a prediction is quicker, and its last bits depend on its neighbours
 
     def __init__(self, utility, model, budget=500, seed=0):

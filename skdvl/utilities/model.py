@@ -68,6 +68,8 @@ class ModelUtility(Utility):
     >>> from skdvl.utilities import ModelUtility
     >>> X, y = np.array([[0.0], [1.0], [8.0], [9.0]]), np.array([0, 0, 1, 1])
     >>> utility = ModelUtility(DecisionTreeClassifier(random_state=0), X, y, X, y, "accuracy")
+    >>> utility
+    ModelUtility(DecisionTreeClassifier(random_state=0), n_players=4)
     >>> masks = np.array([[True, False, False, True], [True, True, False, False]])
     >>> utility(masks)  # a row of each class, and two of one class
     array([1. , 0.5])
@@ -86,6 +88,7 @@ class ModelUtility(Utility):
         "reason",
     )
     reason = ""
+    _made_of = ("estimator",)
 
     def __init__(
         self,

@@ -160,6 +160,9 @@ class Kernel(ABC):
         if "name" not in vars(cls):
             cls.name = cls.__module__.rsplit(".", 1)[-1]
 
+    def __repr__(self):
+        return f"{type(self).__name__}(name={self.name!r})"
+
     @classmethod
     @abstractmethod
     def supports(cls, estimator, X, y, X_val):
