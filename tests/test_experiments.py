@@ -321,6 +321,28 @@ def test_intervals_of_detection_hold_the_area_near_the_best_one():
     assert np.mean(held) > 0.9
 
 
+def test_few_wrong_rows_that_come_first_prove_little():
+    wrong = np.arange(10) < 2
+    for values, best in ((np.arange(10), 0.9), (-np.arange(10), 0.9), (np.zeros(10), 0.9)):
+        curve = detection_curve(values, wrong)
+        lower, upper = (np.array(curve.area_interval) - 0.1) / 0.8
+        assert np.isinf(curve.area_stderr) and curve.best_area == best
+        least = np.sqrt(0.025)  # the chance that two pairs tell the same, if each does
+        ends = {0.9: (least, 1), 0.1: (0, 1 - least), 0.5: (least / 2, 1 - least / 2)}
+        assert (lower, upper) == pytest.approx(ends[round(curve.area, 12)])
+
+
+def test_intervals_of_detection_hold_where_few_rows_seldom_overlap():
+    rng = np.random.default_rng(0)
+    wrong, exact = np.arange(16) < 3, norm.cdf(2 / np.sqrt(2))
+    missed = 0
+    for _ in range(1000):
+        curve = detection_curve(rng.standard_normal(16) + 2 * ~wrong, wrong)
+        lower, upper = (np.array(curve.area_interval) - 3 / 32) / (13 / 16)
+        missed += not lower <= exact <= upper
+    assert missed <= 70
+
+
 def test_random_band_of_detection_holds_random_orders():
     rng = np.random.default_rng(0)
     wrong = np.arange(60) < 12

@@ -86,6 +86,20 @@ def test_groups_are_drawn_as_groups(iris, ax):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == valuator.groups_[order].tolist()
 
 
+def test_labels_of_groups_may_be_those_of_their_rows(iris, ax):
+    X, _, y, _ = iris
+    groups = np.array(["b", "a", "c"])[y].astype("<U2")
+    groups[::2] = np.char.add(groups[::2], "2")
+    valuator = DataOOBValuator(random_state=0).fit(X, y, groups=groups)
+    display = ValuesDisplay.from_estimator(valuator, labels=y, ax=ax)
+    assert valuator.groups_.tolist() == ["a", "a2", "b", "b2", "c", "c2"]
+    assert np.asarray(display.labels).tolist() == [1, 1, 0, 0, 2, 2]
+    with pytest.raises(ValueError, match="group a2? has rows of several labels"):
+        ValuesDisplay.from_estimator(valuator, labels=np.arange(len(y)) % 4, ax=ax)
+    with pytest.raises(ValueError, match=r"shape \(7,\), and the players of this valuator are 6"):
+        ValuesDisplay.from_estimator(valuator, labels=range(7), ax=ax)
+
+
 def test_intervals_of_groups_are_those_of_their_sums(iris, ax):
     X, _, y, _ = iris
     shapley = ShapleyValuator(GaussianNB(), stopping=MaxRounds(3), cv=5, random_state=0)
@@ -295,7 +309,7 @@ def test_influence_of_a_valuator(ax):
         (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], rows=[7], ax=ax), "the 1 rows"),
         (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], rows=[0.5], ax=ax), "the 1 rows"),
         (lambda ax: ConvergenceDisplay.from_values([1], [[1.0]], names="ab", ax=ax), "names has"),
-        (lambda ax: DetectionCurveDisplay.from_values({}, [0, 1], ax=ax), "nothing to draw"),
+        (lambda ax: DetectionCurveDisplay.from_values({}, [0, 1], ax=ax), "values is an empty"),
         (lambda ax: RemovalCurveDisplay.from_curves({}, ax=ax), "empty dict"),
         (lambda ax: InfluenceDisplay.from_values([[1.0]], max_rows=0, ax=ax), "max_rows"),
         (lambda ax: InfluenceDisplay.from_values([[1.0]], max_columns=2.5, ax=ax), "max_columns"),
@@ -304,6 +318,22 @@ def test_influence_of_a_valuator(ax):
 def test_refusals(ax, call, match):
     with pytest.raises(ValueError, match=match):
         call(ax)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda v: ValuesDisplay.from_estimator([1.0]), "got a list. Pass arrays to ValuesDisplay"),
+        (lambda v: ConvergenceDisplay.from_estimator([1.0]), "ConvergenceDisplay.from_values"),
+        (lambda v: RemovalCurveDisplay.from_curves([v]), "dict of names to these; got a list"),
+        (lambda v: RemovalCurveDisplay.from_curves({"a": v}), "must be a ScoreCurve of"),
+        (lambda v: DetectionCurveDisplay.from_curves(v), "must be a DetectionCurve"),
+        (lambda v: RemovalCurveDisplay.from_estimator(v, [1.0], [[1.0]], [1]), "in each other's"),
+    ],
+)
+def test_other_things_are_not_drawn(call, match):
+    with pytest.raises(TypeError, match=match):
+        call(KNNShapleyValuator())
 
 
 def test_keywords_of_lines_may_be_short():

@@ -33,7 +33,7 @@ class ScoreCurve:
         How far it may be off, by the draw of the test rows and that of the random orders; with
         `cv`, by the folds. Infinite if that is unknown, as where no test row makes a difference.
     gain_interval : tuple of (float, float)
-        A 95 % interval, by Student's t.
+        A 95 % interval, by Student's t; without ends, (-inf, inf), where the error is unknown.
     scoring : str
         What the score is.
 

@@ -27,11 +27,15 @@ class DetectionCurve:
     area : float
         The area under the curve. That of chance is 0.5.
     area_stderr : float
-        Its standard error, as these rows are a sample of others; infinite with a single row of
-        either kind, and with groups, whose rows are no independent sample.
+        Its standard error, as these rows are a sample of others. Infinite where it is unknown:
+        with a single row of either kind, with groups, whose rows are no independent sample, and
+        where all wrong rows come first, or last, or all values are equal.
     area_interval : tuple of (float, float)
         A 95 % interval, by the normal distribution of the logit: near the best area, errors are
-        far from symmetric. It tells nothing if all wrong rows come first, or last.
+        far from symmetric. Where all wrong rows come first, or last, or all values are equal, as
+        many pairs of a wrong and a right row as have none in common tell the same; it is what
+        Clopper and Pearson say of so many. All that is possible with groups, and with a single
+        row of either kind.
     best_area : float
         The area if all wrong rows came first.
 
@@ -163,18 +167,22 @@ def detection_curve(values, is_flipped, *, groups=None):
     area = float(area_weights(inspected) @ found)
     best = 1 - wrong.mean() / 2
     stderr = np.inf if groups is not None else _stderr(values, wrong) * (1 - wrong.mean())
-    ends = _interval(area, stderr, 1 - best, best)
+    n_pairs = min(wrong.sum(), len(wrong) - wrong.sum())
+    ends = _interval(area, stderr, 1 - best, best, n_pairs)
+    stderr = stderr or np.inf
     told = area, float(stderr), tuple(map(float, ends)), float(best)
     return DetectionCurve(inspected, found, int(wrong.sum()), *told)
 
 
-def _interval(area, stderr, worst, best):
+def _interval(area, stderr, worst, best, n_pairs):
     """Return the ends of a 95 % interval, within what is possible."""
     share = (area - worst) / (best - worst)  # the area under the ROC curve
     if not np.isfinite(stderr):
         return worst, best
-    if stderr == 0 or not 0 < share < 1:
-        return area, area
+    if stderr == 0:  # all pairs of a wrong and a right row tell the same, as many others may not
+        share, others = round(2 * share) / 2, 1 - 0.025 ** (1 / n_pairs)
+        ends = share * (1 - others) + np.array([0, others])
+        return tuple(worst + (best - worst) * ends)
     reach = 1.959963984540054 * stderr / (best - worst) / (share * (1 - share))
     ends = expit(logit(share) + np.array([-reach, reach]))
     return tuple(worst + (best - worst) * ends)

@@ -9,7 +9,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
-from ..valuators.base import valued
+from ..valuators.base import BaseValuator, valued
 from .curve import ScoreCurve
 from .examination import examine
 from .folds import check_data, make_folds
@@ -153,11 +153,12 @@ def scorer_of(estimator, scoring):
     Raises
     ------
     TypeError
-        If the estimator is none, but a class, or values.
+        If the estimator is none, but a class, a valuator, or values.
     """
     if isinstance(estimator, type):
         raise TypeError(f"{estimator.__name__} is a class; write {estimator.__name__}().")
-    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+    is_model = hasattr(estimator, "fit") and hasattr(estimator, "get_params")
+    if not is_model or isinstance(valued(estimator), BaseValuator):
         raise TypeError(
             f"estimator must be a model to train on the rows that are left; got a "
             f"{type(estimator).__name__}. Are estimator and values in each other's place?"

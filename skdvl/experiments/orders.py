@@ -36,7 +36,7 @@ def values_of(given, n_rows, name="values"):
     if values.shape != (n_rows,):
         raise ValueError(
             f"{name} has shape {values.shape} and there are {n_rows} rows; pass one value for each "
-            f"row, shape ({n_rows},)."
+            f"row, shape ({n_rows},), also where rows go in groups."
         )
     if np.isnan(values).all():
         raise ValueError(f"{name} holds nothing but NaN: no row has a value.")

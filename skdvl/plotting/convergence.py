@@ -1,10 +1,8 @@
 """A picture of how values settle, and how their errors shrink."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from ..valuators.base import valued
-from .style import BAND, Display, line_styles, open_axes, restyled, sparse_markers
+from .style import BAND, Display, fitted_valuator, line_styles, open_axes, restyled, sparse_markers
 
 
 class ConvergenceDisplay(Display):
@@ -78,8 +76,7 @@ class ConvergenceDisplay(Display):
         -------
         display : ConvergenceDisplay
         """
-        valuator = valued(valuator)
-        check_is_fitted(valuator, "values_")
+        valuator = fitted_valuator(valuator, "ConvergenceDisplay")
         if not hasattr(valuator, "history_evaluations_"):
             raise ValueError(
                 f"This {type(valuator).__name__} has kept no history. Valuators that score "

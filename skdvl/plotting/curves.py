@@ -1,7 +1,7 @@
 """A picture of what is left when rows are dropped, or of what rows teach as they are added."""
 
 from ..experiments import ScoreCurve, removal_curve
-from .style import BAND, Display, line_styles, open_axes, restyled
+from .style import BAND, Display, line_styles, named_curves, open_axes, restyled
 
 
 class RemovalCurveDisplay(Display):
@@ -117,9 +117,7 @@ class RemovalCurveDisplay(Display):
         -------
         display : RemovalCurveDisplay
         """
-        curves = {"values": curves} if isinstance(curves, ScoreCurve) else dict(curves)
-        if not curves:
-            raise ValueError("curves is an empty dict; pass one curve at least.")
+        curves = named_curves(curves, ScoreCurve, "removal_curve or addition_curve")
         if len({(curve.kind, curve.from_) for curve in curves.values()}) != 1:
             told = sorted({f"{curve.kind} from the {curve.from_}" for curve in curves.values()})
             raise ValueError(

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..experiments import DetectionCurve, detection_curve
 from ..valuators.base import valued
-from .style import BAND, Display, line_styles, open_axes, restyled, sparse_markers
+from .style import BAND, Display, line_styles, named_curves, open_axes, restyled, sparse_markers
 
 
 class DetectionCurveDisplay(Display):
@@ -95,6 +95,8 @@ class DetectionCurveDisplay(Display):
         display : DetectionCurveDisplay
         """
         values = values if isinstance(values, dict) else {"values": values}
+        if not values:
+            raise ValueError("values is an empty dict; pass the values of one method at least.")
         curves = {
             name: detection_curve(one, is_flipped, groups=groups) for name, one in values.items()
         }
@@ -115,9 +117,7 @@ class DetectionCurveDisplay(Display):
         -------
         display : DetectionCurveDisplay
         """
-        curves = {"values": curves} if isinstance(curves, DetectionCurve) else dict(curves)
-        if not curves:
-            raise ValueError("There is nothing to draw: pass the values of one method at least.")
+        curves = named_curves(curves, DetectionCurve, "detection_curve")
         if len({(curve.n_flipped, curve.best_area) for curve in curves.values()}) != 1:
             raise ValueError("The curves of one picture must be for the same wrong rows.")
         return cls(curves).plot(ax=ax, **kwargs)

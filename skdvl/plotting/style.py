@@ -3,6 +3,9 @@
 from itertools import count
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..valuators.base import valued
 
 _LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -52,6 +55,49 @@ def open_axes(ax, name):
     elif not isinstance(ax, matplotlib.axes.Axes):
         raise TypeError(f"ax must be axes of matplotlib, or None for new ones; got {ax!r}.")
     return ax, ax.figure
+
+
+def fitted_valuator(valuator, name):
+    """Return the estimator that has the values, or say why it cannot be drawn by `name`."""
+    inside = valued(valuator)
+    if not (hasattr(inside, "fit") and hasattr(inside, "get_params")):
+        raise TypeError(
+            f"{name}.from_estimator takes a fitted valuator; got a {type(valuator).__name__}. Pass "
+            f"arrays to {name}.from_values."
+        )
+    check_is_fitted(inside, "values_")
+    return inside
+
+
+def named_curves(curves, kind, makers):
+    """Return curves by name, if they are such curves and there are some.
+
+    Parameters
+    ----------
+    curves : kind, or dict of str to kind
+    kind : type
+    makers : str
+        What returns such curves.
+
+    Returns
+    -------
+    curves : dict of str to kind
+    """
+    curves = {"values": curves} if isinstance(curves, kind) else curves
+    if not isinstance(curves, dict):
+        raise TypeError(
+            f"curves must be a {kind.__name__} of {makers}, or a dict of names to these; got a "
+            f"{type(curves).__name__}."
+        )
+    if not curves:
+        raise ValueError("curves is an empty dict; pass one curve at least.")
+    for name, curve in curves.items():
+        if not isinstance(curve, kind):
+            raise TypeError(
+                f"curves[{name!r}] must be a {kind.__name__} of {makers}; got a "
+                f"{type(curve).__name__}."
+            )
+    return curves
 
 
 def restyled(style, given):

@@ -2,11 +2,9 @@
 
 import numpy as np
 from scipy import stats
-from sklearn.utils.validation import check_is_fitted
 
-from ..valuators.base import valued
 from ..valuators.inputs import check_level
-from .style import Display, as_vector, open_axes, point_styles, restyled
+from .style import Display, as_vector, fitted_valuator, open_axes, point_styles, restyled
 
 _NAMED = 30  # players whose names fit below an axis
 
@@ -75,8 +73,9 @@ class ValuesDisplay(Display):
         Parameters
         ----------
         valuator : fitted valuator
-        labels : array-like of shape (n_samples,) or None, default=None
-            Classes of the rows, or one label for each group.
+        labels : array-like of shape (n_samples,) or (n_groups,), or None, default=None
+            Classes of the rows. Where groups are drawn, a label for each of them, in the order of
+            `groups_`; or for each row, if the rows of a group share it.
         level : float in (0, 1), default=0.95
             Of the intervals; there are none where walks were truncated.
         ax : matplotlib.axes.Axes or None, default=None
@@ -86,9 +85,15 @@ class ValuesDisplay(Display):
         Returns
         -------
         display : ValuesDisplay
+
+        Raises
+        ------
+        NotFittedError
+            Before the valuator's `fit`.
+        ValueError
+            If there is not one label for each row, or group.
         """
-        valuator = valued(valuator)
-        check_is_fitted(valuator, "values_")
+        valuator = fitted_valuator(valuator, "ValuesDisplay")
         check_level(level)
         values, intervals = np.asarray(valuator.values_), _intervals(valuator, level)
         names = getattr(valuator, "groups_", None)
@@ -97,6 +102,7 @@ class ValuesDisplay(Display):
             _, first, size = np.unique(row_groups, return_index=True, return_counts=True)
             values = np.asarray(valuator.group_values_)
             intervals = None if intervals is None else intervals[first] * size[:, None]
+            labels = _labels_of_groups(labels, row_groups, names)
         display = cls(values, intervals, labels=labels, names=names, level=level)
         return display.plot(ax=ax, **kwargs)
 
@@ -189,6 +195,28 @@ class ValuesDisplay(Display):
             told = {} if labels is None else {"label": str(kind)}
             style = restyled(options | style | told, kwargs)
             (self.points_[kind],) = ax.plot(places[mine], values[mine], **style)
+
+
+def _labels_of_groups(labels, row_groups, names):
+    """Return a label for each group, where there is one for each row that a group's rows share."""
+    labels = None if labels is None else _sortable(np.asarray(labels))
+    if labels is None or labels.shape == np.shape(names):
+        return labels
+    if labels.shape != row_groups.shape:
+        raise ValueError(
+            f"labels has shape {labels.shape}, and the players of this valuator are {len(names)} "
+            f"groups of {len(row_groups)} rows; pass one label for each group, in the order of "
+            "groups_, or one for each row."
+        )
+    _, first, players = np.unique(row_groups, return_index=True, return_inverse=True)
+    mixed = np.flatnonzero(labels != labels[first][players])
+    if len(mixed):
+        raise ValueError(
+            f"labels are those of rows, and groups are drawn: group {row_groups[mixed[0]]!s} has "
+            f"rows of several labels. Pass one label for each of the {len(names)} groups, in the "
+            "order of groups_."
+        )
+    return labels[first]
 
 
 def _sortable(labels):
