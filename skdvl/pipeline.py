@@ -87,6 +87,13 @@ class Pipeline(HasPage, _Pipeline):
         Returns
         -------
         self : Pipeline
+
+        Raises
+        ------
+        TypeError
+            If the last step drops rows.
+        ValueError
+            If a step drops rows and does not tell which, so that metadata cannot follow.
         """
         if not self._resamples():
             return super().fit(X, y, **params)

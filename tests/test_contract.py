@@ -104,6 +104,29 @@ def test_stopping_rule_keeps_its_contract(rule):
     check_stopping_rule(rule)
 
 
+def test_bad_stopping_rules_are_found():
+    class Told(st.StoppingRule):
+        def __init__(self, told=0.5):
+            self.told = told
+
+        def completion(self, run):
+            return self.told if run.n_rounds else 0.0
+
+    class Counting(Told):
+        def completion(self, run):
+            self.n_asked_ = getattr(self, "n_asked_", 0) + 1
+            return 0.5
+
+    check_stopping_rule(Told())
+    for rule, match in (
+        (Told(np.nan), "0 or more, and not nan"),
+        (Told(-1), "0 or more"),
+        (Counting(), "must not change the rule"),
+    ):
+        with pytest.raises(AssertionError, match=match):
+            check_stopping_rule(rule)
+
+
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
 def test_every_sampler_estimates_every_semivalue(sampler, semivalue):

@@ -104,8 +104,16 @@ def test_games_are_correct_at_large_sizes_too():
 
 
 def test_bad_games_are_refused():
-    with pytest.raises(ValueError, match="non-negative"):
-        games.AirportGame([-1, 2])
+    for costs in ([-1, 2], [np.nan, 1], [], 3, [[1, 2]]):
+        with pytest.raises(ValueError, match="costs must be non-negative numbers"):
+            games.AirportGame(costs)
+    for shoes in ((-1, 3), (0, 0)):
+        with pytest.raises(ValueError, match="must not be negative, nor both 0"):
+            games.ShoesGame(*shoes)
+    with pytest.raises(ValueError, match=r"worth has shape \(1,\)"):
+        games.SizeGame([0])
+    with pytest.raises(ValueError, match="non-negative integers"):
+        games.WeightedVotingGame(3)
     with pytest.raises(ValueError, match="non-negative integers"):
         games.WeightedVotingGame([0.5, 2])
 

@@ -44,6 +44,7 @@ def compare_valuators(
         A copy of each is fitted. What they keep in `cache=` serves those that come after; a
         "memory" cache is each process's own, so with `n_jobs` use "disk", or a server.
     X, y : array-like of n_samples rows
+        Training rows, the same for all.
     X_val, y_val : array-like or None, default=None
         Validation rows, for those valuators whose `fit` takes them.
     groups : array-like of shape (n_samples,) or None, default=None

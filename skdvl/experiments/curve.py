@@ -88,6 +88,11 @@ class ScoreCurve:
         Returns
         -------
         lower, upper : ndarray of shape (m,)
+
+        Raises
+        ------
+        ValueError
+            If the level is not between 0 and 1.
         """
         check_level(level)
         n = len(self.random_scores)

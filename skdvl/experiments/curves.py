@@ -17,18 +17,20 @@ _SHARED = """
     fractions : array-like of float in [0, 1] or None, default=None
         Shares of the training rows, rounded down to whole rows or groups. None means {default}.
     from_ : {{"lowest", "highest"}}, default="{from_}"
+        Which rows {go} first.
     groups : array-like of shape (n_samples,) or None, default=None
         Rows that go, or come, together, such as those of a data vendor, by their mean value.
         Fractions are still shares of rows; random orders, whose groups have other sizes, are
         interpolated to those of the values.
     scoring : str, callable or None, default=None
-        None means "accuracy" or "r2".
+        A name of scikit-learn's, or ``scorer(estimator, X, y) -> float``. None means "accuracy"
+        for classifiers and "r2" for regressors.
     cv : int, splitter, iterable or None, default=None
         Instead of X_test and y_test: each fold has a valuator valued anew on its training rows,
         and is scored on its held-out rows; curves are means over the folds. Arrays of values are
         refused, since they may have been made with a look at held-out rows.
     n_random : int, default=10
-        Random orders, 2 at least.
+        How many random orders the curve is compared with, 2 at least.
     n_jobs : int or None, default=None
         Models are trained in parallel. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -43,6 +45,8 @@ _SHARED = """
     ------
     ValueError
         If the inputs do not fit each other, before any model is trained.
+    TypeError
+        If `estimator` is no model, but a class, a valuator, or values.
     Exception
         Whatever the estimator raises when it is fitted on all rows.
 """
@@ -67,7 +71,7 @@ def _shared(**words):
     return document
 
 
-@_shared(default="0 to 0.5, in steps of 0.05", from_="lowest")
+@_shared(default="0 to 0.5, in steps of 0.05", from_="lowest", go="go")
 def removal_curve(
     estimator,
     values,
@@ -121,7 +125,7 @@ def removal_curve(
     return draw_curves(question, estimator, values, X, y, *test_rows, groups, scoring, random_state)
 
 
-@_shared(default="0 to 0.5, in steps of 0.05", from_="highest")
+@_shared(default="0 to 0.5, in steps of 0.05", from_="highest", go="come")
 def addition_curve(
     estimator,
     values,

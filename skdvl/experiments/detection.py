@@ -80,6 +80,11 @@ class DetectionCurve:
         Returns
         -------
         found : float or ndarray
+
+        Raises
+        ------
+        ValueError
+            If a share is below 0 or above 1, as per cents are.
         """
         asked = np.asarray(share, dtype=float)
         if not ((asked >= 0) & (asked <= 1)).all():
@@ -99,6 +104,11 @@ class DetectionCurve:
         Returns
         -------
         lower, upper : ndarray, as long as `inspected`
+
+        Raises
+        ------
+        ValueError
+            If the level is not between 0 and 1.
         """
         check_level(level)
         n, m = round(self.n_flipped / self._rate), self.n_flipped

@@ -20,17 +20,20 @@ def flip_labels(y, fraction=0.1, *, random_state=None):
     fraction : float in [0, 1], default=0.1
         The share of the rows, rounded to a whole number of them.
     random_state : int, RandomState instance or None, default=None
+        Seeds which rows, and which labels.
 
     Returns
     -------
     y_flipped : ndarray or pandas.Series of shape (n_samples,)
         A copy.
     is_flipped : ndarray of bool of shape (n_samples,)
+        The rows whose label is wrong now.
 
     Raises
     ------
     ValueError
-        If y has one class only, several columns, or targets of a regression.
+        If y has one class only, several columns, or targets of a regression, or if the fraction
+        is not from 0 to 1.
 
     Examples
     --------
@@ -82,12 +85,20 @@ def corrupt_features(X, fraction=0.1, *, how="noise", scale=1.0, features=None, 
     features : array-like of int, or of str, or None, default=None
         The columns, by their places, or by their names in a data frame. None takes all of them.
     random_state : int, RandomState instance or None, default=None
+        Seeds which rows, and what becomes of them.
 
     Returns
     -------
     X_corrupted : ndarray or pandas.DataFrame of shape (n_samples, n_features)
         A copy; with "noise", whole numbers become floats.
     is_corrupted : ndarray of bool of shape (n_samples,)
+        The rows that are spoiled.
+
+    Raises
+    ------
+    ValueError
+        If X is sparse or has not two dimensions, if noise is to be added to what are no numbers,
+        or if a parameter is out of its range.
 
     Examples
     --------

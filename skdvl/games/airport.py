@@ -12,7 +12,12 @@ class AirportGame(Game):
     Parameters
     ----------
     costs : array-like of shape (n_players,)
-        Non-negative.
+        The length of runway that each plane needs: non-negative.
+
+    Raises
+    ------
+    ValueError
+        If a cost is negative, or not a number.
 
     References
     ----------
@@ -27,8 +32,10 @@ class AirportGame(Game):
 
     def __init__(self, costs):
         self.costs = np.asarray(costs, dtype=float)
-        if (self.costs < 0).any():
-            raise ValueError(f"costs must be non-negative; got {costs!r}.")
+        if self.costs.ndim != 1 or not len(self.costs) or not (self.costs >= 0).all():
+            raise ValueError(
+                f"costs must be non-negative numbers, one for each player; got {costs!r}."
+            )
         self.n_players = len(self.costs)
 
     def __call__(self, masks):

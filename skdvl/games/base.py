@@ -84,7 +84,7 @@ class Game(Utility):
         """
 
     def least_core_values(self):
-        """Return the least-core values of smallest norm.
+        """Return the least-core values of smallest norm; see `least_core`.
 
         Returns
         -------
@@ -95,6 +95,10 @@ class Game(Utility):
     @abstractmethod
     def least_core(self):
         """Return the least-core values of smallest norm, and the subsidy.
+
+        The subsidy is the smallest e such that some values, whose sum is the worth of all
+        players, give every coalition its worth less e. It is 0 or more, since the empty coalition
+        counts as one of them.
 
         Returns
         -------

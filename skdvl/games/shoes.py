@@ -11,7 +11,12 @@ class ShoesGame(Game):
     Parameters
     ----------
     n_left, n_right : int
-        The first `n_left` players hold the left shoes.
+        How many hold which; the first `n_left` players hold the left shoes.
+
+    Raises
+    ------
+    ValueError
+        If one is negative, or there is no player.
 
     References
     ----------
@@ -25,6 +30,10 @@ class ShoesGame(Game):
     """
 
     def __init__(self, n_left, n_right):
+        if min(n_left, n_right) < 0 or n_left + n_right < 1:
+            raise ValueError(
+                f"n_left={n_left!r} and n_right={n_right!r} must not be negative, nor both 0."
+            )
         self.n_left = n_left
         self.n_right = n_right
         self.n_players = n_left + n_right

@@ -11,7 +11,12 @@ class SizeGame(Game):
     Parameters
     ----------
     worth : array-like of shape (n_players + 1,)
-        Worth of a coalition of each size; the first is 0.
+        Worth of a coalition of each size, the empty one first.
+
+    Raises
+    ------
+    ValueError
+        If there are no two sizes.
 
     Examples
     --------
@@ -22,6 +27,11 @@ class SizeGame(Game):
 
     def __init__(self, worth):
         self.worth = np.asarray(worth, dtype=float)
+        if self.worth.ndim != 1 or len(self.worth) < 2:
+            raise ValueError(
+                f"worth has shape {self.worth.shape}; expected (n_players + 1,), of a player at "
+                "least."
+            )
         self.n_players = len(self.worth) - 1
 
     def __call__(self, masks):
@@ -44,6 +54,7 @@ class SymmetricVotingGame(SizeGame):
     ----------
     n_players : int
     quota : int or None, default=None
+        Members that win. None means more than half of all players.
 
     Examples
     --------

@@ -17,7 +17,12 @@ class WeightedVotingGame(Game):
     weights : array-like of int of shape (n_players,)
         Non-negative.
     quota : int or None, default=None
-        None means more than half of all weights.
+        The weight that wins, 1 at least. None means more than half of all weights.
+
+    Raises
+    ------
+    ValueError
+        If a weight is no integer or negative, or the quota lets the empty coalition win.
 
     References
     ----------
@@ -33,7 +38,8 @@ class WeightedVotingGame(Game):
 
     def __init__(self, weights, quota=None):
         self.weights = np.asarray(weights)
-        if self.weights.dtype.kind not in "iu" or (self.weights < 0).any():
+        odd = self.weights.ndim != 1 or self.weights.dtype.kind not in "iu"
+        if odd or (self.weights < 0).any():
             raise ValueError(f"weights must be non-negative integers; got {weights!r}.")
         self.quota = int(self.weights.sum()) // 2 + 1 if quota is None else int(quota)
         self.n_players = len(self.weights)

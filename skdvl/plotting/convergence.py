@@ -69,6 +69,7 @@ class ConvergenceDisplay(Display):
         ----------
         valuator : fitted valuator
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -103,6 +104,7 @@ class ConvergenceDisplay(Display):
         names : array-like of shape (n_samples,) or None, default=None
             Names of the players where they are groups, and not rows.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -136,7 +138,7 @@ class ConvergenceDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default=None
-            None makes a figure by pyplot.
+            Where to draw. None makes a figure by pyplot.
         kind : {"values", "stderr"}, default="values"
             Values of some rows, or standard errors of all, on logarithmic axes.
         rows : array-like of int or None, default=None
@@ -148,6 +150,11 @@ class ConvergenceDisplay(Display):
         Returns
         -------
         display : ConvergenceDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         if kind not in ("values", "stderr"):
             raise ValueError(f'kind must be "values" or "stderr"; got {kind!r}.')

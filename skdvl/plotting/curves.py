@@ -65,6 +65,7 @@ class RemovalCurveDisplay(Display):
         estimator, values, X, y, X_test, y_test
             As in :func:`skdvl.experiments.removal_curve`.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         plot_kw : dict or None, default=None
             Passed to `plot`.
         **options
@@ -90,6 +91,7 @@ class RemovalCurveDisplay(Display):
         estimator, X, y, X_test, y_test
             As in :func:`skdvl.experiments.removal_curve`.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         plot_kw : dict or None, default=None
             Passed to `plot`.
         **options
@@ -110,6 +112,7 @@ class RemovalCurveDisplay(Display):
         ----------
         curves : ScoreCurve, or dict of str to ScoreCurve
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -131,13 +134,18 @@ class RemovalCurveDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default=None
-            None makes a figure by pyplot.
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to ``ax.plot`` for the lines of the methods.
 
         Returns
         -------
         display : RemovalCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         ax, self.figure_ = open_axes(ax, "RemovalCurveDisplay")
         self.ax_, self.lines_ = ax, {}

@@ -67,6 +67,7 @@ class DetectionCurveDisplay(Display):
         is_flipped, groups
             As in :func:`skdvl.experiments.detection_curve`.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -87,6 +88,7 @@ class DetectionCurveDisplay(Display):
         is_flipped, groups
             As in :func:`skdvl.experiments.detection_curve`.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -110,6 +112,7 @@ class DetectionCurveDisplay(Display):
         ----------
         curves : DetectionCurve, or dict of str to DetectionCurve
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -128,13 +131,18 @@ class DetectionCurveDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default=None
-            None makes a figure by pyplot.
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to ``ax.plot`` for the lines of the methods.
 
         Returns
         -------
         display : DetectionCurveDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         ax, self.figure_ = open_axes(ax, "DetectionCurveDisplay")
         self.ax_, self.lines_ = ax, {}

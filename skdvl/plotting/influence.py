@@ -93,6 +93,7 @@ class InfluenceDisplay(Display):
             in their order.
         label : str, default="influence"
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -121,13 +122,18 @@ class InfluenceDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default=None
-            None makes a figure by pyplot.
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to ``ax.imshow``.
 
         Returns
         -------
         display : InfluenceDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         ax, self.figure_ = open_axes(ax, "InfluenceDisplay")
         self.ax_, shown = ax, self.influence[np.ix_(self.rows, self.columns)]

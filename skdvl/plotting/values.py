@@ -79,6 +79,7 @@ class ValuesDisplay(Display):
         level : float in (0, 1), default=0.95
             Of the intervals; there are none where walks were truncated.
         ax : matplotlib.axes.Axes or None, default=None
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to `plot`.
 
@@ -141,13 +142,18 @@ class ValuesDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or None, default=None
-            None makes a figure by pyplot.
+            Where to draw. None makes a figure by pyplot.
         **kwargs : dict
             Passed to ``ax.plot`` for the points.
 
         Returns
         -------
         display : ValuesDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         values = as_vector(self.values, "values")
         labels = None if self.labels is None else _sortable(np.asarray(self.labels))

@@ -44,8 +44,8 @@ class PrunedEstimator(HasPage, CallbackSupportMixin, MetaEstimatorMixin, BaseEst
 
     Parameters
     ----------
-    estimator : estimator
-        Fitted on the rows that are kept; predictions come from it.
+    estimator : estimator, default=None
+        Fitted on the rows that are kept; predictions come from it. `fit` needs one.
     pruner : DataPruner or None, default=None
         Any estimator with `sample_indices_` after `fit`. None means ``DataPruner()``.
 
@@ -102,6 +102,15 @@ class PrunedEstimator(HasPage, CallbackSupportMixin, MetaEstimatorMixin, BaseEst
         Returns
         -------
         self : PrunedEstimator
+
+        Raises
+        ------
+        TypeError
+            If the pruner does not tell which rows it keeps.
+        ValueError
+            If there is no estimator.
+        Exception
+            Whatever the pruner and the estimator raise.
         """
         self._validate_params()
         routed = self._route(params)
@@ -222,7 +231,7 @@ class PrunedEstimator(HasPage, CallbackSupportMixin, MetaEstimatorMixin, BaseEst
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or None, default=None
         **params : dict
             Passed on, such as `sample_weight`.
 

@@ -215,6 +215,8 @@ class DataPruner(
         ValueError
             If two of `quantile`, `threshold` and `n_drop` are given, if every row would be
             dropped, or if there is not one value for each row.
+        TypeError
+            If the valuator is a model, or has no `values_` after its `fit`.
         """
         self._validate_params()
         amount = check_amount(self.quantile, self.threshold, self.n_drop, _QUANTILE)

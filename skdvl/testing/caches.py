@@ -24,6 +24,11 @@ def check_cache(cache):
     ----------
     cache : Cache
 
+    Raises
+    ------
+    AssertionError
+        If it does not; the message says in what.
+
     Examples
     --------
     >>> from skdvl.caching import MemoryCache

@@ -41,6 +41,8 @@ class SmallGame(Utility):
 def enumerate_values(utility, semivalue):
     """Exact values by scoring all 2^n coalitions, one definition term at a time.
 
+    It is slow on purpose, and takes all coalitions at once: play with 20 players at most.
+
     Parameters
     ----------
     utility : Utility
@@ -82,11 +84,15 @@ def play(utility, sampler, semivalue, n_rounds, *, strategy=None, seed=0, cache=
     sampler : IndexSampler
     semivalue : Semivalue
     n_rounds : int
+        Fewer are played if the sampler ends before.
     strategy : subclass of EvaluationStrategy or None, default=None
         None: `MarginalMean` for marginals, `SampleReuse` for coalitions.
     seed : int, default=0
+        Of all draws.
     cache : "memory", "disk", Cache or None, default=None
+        Where scores are kept; see `skdvl.caching`.
     n_jobs : int or None, default=None
+        Workers; the values do not depend on it.
 
     Returns
     -------

@@ -7,17 +7,27 @@ from sklearn.base import clone
 
 from ..coalitions import Walks
 from ..run import Run
-from ..samplers import IndexSampler
+from ..samplers import IndexSampler, PermutationSampler
+from ..semivalues import Shapley
 from ..stopping import MaxRounds, StoppingRule
 from ..utilities import Utility
+from .games import SmallGame, play
 
 
 def check_sampler(sampler):
     """Check that a sampler is a pure function of the round, and tells its sizes truly.
 
+    Walks are drawn for 1, 2 and 6 players; how often each size is met in 400 rounds is compared
+    with `size_pmf`, and `generate_batches` with `sample_limit`.
+
     Parameters
     ----------
     sampler : IndexSampler
+
+    Raises
+    ------
+    AssertionError
+        If it does not; the message says in what.
 
     Examples
     --------
@@ -91,11 +101,16 @@ def _check_batches(sampler, n):
 
 
 def check_semivalue(semivalue):
-    """Check that a semivalue is a distribution over sizes at any number of players.
+    """Check that a semivalue is a distribution over sizes, for 1 to 100 000 players.
 
     Parameters
     ----------
     semivalue : Semivalue
+
+    Raises
+    ------
+    AssertionError
+        If it does not; the message says in what.
 
     Examples
     --------
@@ -111,11 +126,19 @@ def check_semivalue(semivalue):
 
 
 def check_stopping_rule(rule):
-    """Check that a stopping rule grows with the run and survives what has no value yet.
+    """Check that a stopping rule is a pure function of the run, and never tells NaN.
+
+    It is asked about a run that has not begun, which it must not stop, and about the first rounds
+    of a small game, alone and in company.
 
     Parameters
     ----------
     rule : StoppingRule
+
+    Raises
+    ------
+    AssertionError
+        If it does not; the message says in what.
 
     Examples
     --------
@@ -130,14 +153,29 @@ def check_stopping_rule(rule):
     assert 0 <= rule.completion(start) < 1, "a rule must not stop a run that has not begun"
     assert (rule | MaxRounds(1)).window >= rule.window
     assert (rule & MaxRounds(1)).completion(start) < 1
+    before = repr(vars(rule))
+    for n_rounds in (1, 2, 20):
+        run = play(SmallGame(n), PermutationSampler(), Shapley(), n_rounds)
+        told = rule.completion(run)
+        assert told >= 0, f"completion must be 0 or more, and not {told!r}"
+        assert rule.completion(run) == told, "completion must depend on the run alone"
+        assert (rule | MaxRounds(n_rounds)).completion(run) >= 1
+    assert repr(vars(rule)) == before, "completion must not change the rule"
 
 
 def check_utility(utility):
     """Check that a utility is a function of the set, one mask or many, in any order.
 
+    If it has a `walk`, that must tell the same scores. Scores may differ by 1e-9 of their size.
+
     Parameters
     ----------
     utility : Utility
+
+    Raises
+    ------
+    AssertionError
+        If it does not; the message says in what.
 
     Examples
     --------

@@ -16,8 +16,8 @@ class AMEValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     levels : sequence of float in (0, 1), default=(0.2, 0.4, 0.6, 0.8)
         Probabilities that a row is present, each of them as likely.
     {shared}

@@ -24,8 +24,8 @@ class GroupTestingShapleyValuator(CoalitionValuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     epsilon : float or None, default=None
         Score as many coalitions as bring all values together within this Euclidean distance of the
         exact ones, with probability ``1 - delta``. That is safe and very many:

@@ -30,8 +30,8 @@ class LeastCoreValuator(CoalitionValuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     n_coalitions : int or None, default=None
         How many are scored at least, for each validation set: with `cv`, for each fold. No fewer
         than there are players. None is 1000, or 4 for each player if that is more. Not used if

@@ -122,8 +122,8 @@ class SemivalueValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     semivalue : Semivalue or None, default=None
         None means `Shapley()`.
     {shared}
@@ -158,8 +158,8 @@ class ShapleyValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
 
     References
@@ -190,8 +190,8 @@ class BanzhafValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     p : float in (0, 1), default=0.5
         Probability that each of the other rows is present.
     {shared}
@@ -229,8 +229,8 @@ class BetaShapleyValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     alpha : float, default=16.0
         Larger than `beta` favours small coalitions.
     beta : float, default=1.0
@@ -277,8 +277,8 @@ class DeltaShapleyValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     lower, upper : int or float, default=0.1 and 0.5
         First and last size of the band: an integer is a size, a float in [0, 1] a share of the
         other rows.
@@ -326,8 +326,8 @@ class LeaveOneOutValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
 
     Examples
@@ -360,8 +360,8 @@ class TMCShapleyValuator(_Valuator):
 
     Parameters
     ----------
-    estimator : estimator
-        The model that is trained on coalitions of rows.
+    estimator : estimator or None, default=None
+        The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
 
     References
