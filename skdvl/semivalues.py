@@ -26,10 +26,18 @@ __all__ = [
 
 
 class Semivalue(HasPage, BaseEstimator, ABC):
-    """Base class for semivalues: write `size_pmf`, and that is all.
+    r"""Base class for semivalues: write `size_pmf`, and that is all.
 
     The value of player i is ``sum_k p[k] * mean of u(S + i) - u(S)`` over the coalitions S of
     size k without i, where ``p = size_pmf(n)``.
+
+    Notes
+    -----
+    With a probability :math:`p_k` for each size, which `size_pmf` returns, and the score u(S) of a
+    coalition S, the value of a player i is
+
+    .. math:: v_i = \sum_{k=0}^{n-1} p_k \binom{n-1}{k}^{-1}
+        \sum_{S \not\ni i,\; |S| = k} \big( u(S \cup i) - u(S) \big)
 
     Examples
     --------
@@ -64,7 +72,11 @@ class Semivalue(HasPage, BaseEstimator, ABC):
 
 
 class Shapley(Semivalue):
-    """All sizes alike; the only semivalue whose values sum to u(all) - u(none).
+    r"""All sizes alike; the only semivalue whose values sum to u(all) - u(none).
+
+    Notes
+    -----
+    .. math:: p_k = \frac{1}{n}, \qquad \sum_i v_i = u(N) - u(\emptyset)
 
     References
     ----------
@@ -83,12 +95,16 @@ class Shapley(Semivalue):
 
 
 class Banzhaf(Semivalue):
-    """All coalitions alike, or every other player present with probability `p`.
+    r"""All coalitions alike, or every other player present with probability `p`.
 
     Parameters
     ----------
     p : float in (0, 1), default=0.5
         Probability that each of the other players is present; 0.5 is the Banzhaf value.
+
+    Notes
+    -----
+    .. math:: p_k = \binom{n-1}{k} p^k (1 - p)^{n-1-k}
 
     References
     ----------
@@ -112,7 +128,7 @@ class Banzhaf(Semivalue):
 
 
 class BetaShapley(Semivalue):
-    """Beta-binomial sizes; ``alpha = beta = 1`` is Shapley.
+    r"""Beta-binomial sizes; ``alpha = beta = 1`` is Shapley.
 
     Parameters
     ----------
@@ -120,6 +136,12 @@ class BetaShapley(Semivalue):
         Positive; larger than `beta` favours small coalitions, where single rows matter.
     beta : float, default=1.0
         Positive.
+
+    Notes
+    -----
+    With the beta function B,
+
+    .. math:: p_k = \binom{n-1}{k} \frac{B(k + \beta,\; n - 1 - k + \alpha)}{B(\beta, \alpha)}
 
     References
     ----------
@@ -148,7 +170,7 @@ class BetaShapley(Semivalue):
 
 
 class AME(Semivalue):
-    """The average marginal effect: every other player present with a probability of a grid.
+    r"""The average marginal effect: every other player present with a probability of a grid.
 
     The mean of the weighted Banzhaf values of the levels. With many levels, evenly from 0 to 1, it
     comes near to the Shapley value.
@@ -157,6 +179,12 @@ class AME(Semivalue):
     ----------
     levels : sequence of float in (0, 1), default=(0.2, 0.4, 0.6, 0.8)
         Probabilities that another player is present, each of them as likely.
+
+    Notes
+    -----
+    With levels q of a grid Q,
+
+    .. math:: p_k = \frac{1}{|Q|} \sum_{q \in Q} \binom{n-1}{k} q^k (1 - q)^{n-1-k}
 
     References
     ----------
@@ -201,7 +229,11 @@ def check_levels(levels):
 
 
 class LeaveOneOut(Semivalue):
-    """Only joining all the others counts.
+    r"""Only joining all the others counts.
+
+    Notes
+    -----
+    .. math:: p_{n-1} = 1, \qquad v_i = u(N) - u(N \setminus i)
 
     Examples
     --------
@@ -215,13 +247,19 @@ class LeaveOneOut(Semivalue):
 
 
 class DeltaShapley(Semivalue):
-    """Uniform over a band of sizes.
+    r"""Uniform over a band of sizes.
 
     Parameters
     ----------
     lower, upper : int or float, default=0.1 and 0.5
         First and last size of the band. An integer is a size; a float in [0, 1] is a share of
         n - 1, rounded. Sizes above n - 1 are cut to n - 1.
+
+    Notes
+    -----
+    With the sizes a and b at the ends of the band,
+
+    .. math:: p_k = \frac{1}{b - a + 1}, \qquad a \le k \le b
 
     References
     ----------

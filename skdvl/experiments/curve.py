@@ -11,7 +11,7 @@ from .gains import area_weights
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurve:
-    """Scores on test rows after some training rows were dropped, or added.
+    r"""Scores on test rows after some training rows were dropped, or added.
 
     Attributes
     ----------
@@ -40,6 +40,21 @@ class ScoreCurve:
     See Also
     --------
     removal_curve, addition_curve : Make one.
+
+    Notes
+    -----
+    With the areas A under the curve and :math:`A_1, \dots, A_R` under those of random orders, the
+    gain g, its standard error s, and gains :math:`g_{(j)}` without each of m parts of the test
+    rows,
+
+    .. math:: g = A - \bar A, \qquad
+        s^2 = \frac{m-1}{m} \sum_{j=1}^m \big( g_{(j)} - \bar g_{(\cdot)} \big)^2
+        + \frac{1}{R (R-1)} \sum_{r=1}^R (A_r - \bar A)^2
+
+    With J folds, whose gains are :math:`g_j`, g is their mean, and
+
+    .. math:: s^2 = \Big( \frac{1}{J} + \frac{n_\text{test}}{n_\text{train}} \Big)
+        \frac{1}{J - 1} \sum_{j=1}^J (g_j - g)^2
 
     Examples
     --------

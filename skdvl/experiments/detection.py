@@ -15,7 +15,7 @@ _EXACT = 201  # shares at which the band of chance is computed
 
 @dataclass(frozen=True, eq=False)
 class DetectionCurve:
-    """The share of wrong rows found against the share of rows inspected, lowest values first.
+    r"""The share of wrong rows found against the share of rows inspected, lowest values first.
 
     Attributes
     ----------
@@ -42,6 +42,14 @@ class DetectionCurve:
     See Also
     --------
     detection_curve : Makes one.
+
+    Notes
+    -----
+    If a share w of the rows is wrong, and AUC is the chance that a wrong row has a lower value than
+    a right one,
+
+    .. math:: \text{area} = \frac{w}{2} + (1 - w)\, \text{AUC}, \qquad
+        \text{best area} = 1 - \frac{w}{2}, \qquad \text{gain} = 2\, \text{AUC} - 1
 
     Examples
     --------

@@ -7,7 +7,7 @@ from .base import Game, chance
 
 
 class AirportGame(Game):
-    """A runway as long as the largest plane of the coalition needs.
+    r"""A runway as long as the largest plane of the coalition needs.
 
     Parameters
     ----------
@@ -18,6 +18,10 @@ class AirportGame(Game):
     ------
     ValueError
         If a cost is negative, or not a number.
+
+    Notes
+    -----
+    .. math:: u(S) = \max_{i \in S} c_i
 
     References
     ----------

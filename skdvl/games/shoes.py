@@ -6,7 +6,7 @@ from .base import Game, chance
 
 
 class ShoesGame(Game):
-    """Some players hold a left shoe, the others a right one; a pair is worth 1.
+    r"""Some players hold a left shoe, the others a right one; a pair is worth 1.
 
     Parameters
     ----------
@@ -17,6 +17,12 @@ class ShoesGame(Game):
     ------
     ValueError
         If one is negative, or there is no player.
+
+    Notes
+    -----
+    With the players L who hold left shoes and R who hold right ones,
+
+    .. math:: u(S) = \min(|S \cap L|, |S \cap R|)
 
     References
     ----------

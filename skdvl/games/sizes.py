@@ -69,11 +69,15 @@ class SymmetricVotingGame(SizeGame):
 
 
 class MinerGame(SizeGame):
-    """Two miners carry one bar of gold; a coalition is worth the bars that it can carry.
+    r"""Two miners carry one bar of gold; a coalition is worth the bars that it can carry.
 
     Parameters
     ----------
     n_players : int
+
+    Notes
+    -----
+    .. math:: u(S) = \lfloor |S| / 2 \rfloor
 
     Examples
     --------

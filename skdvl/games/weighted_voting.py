@@ -7,7 +7,7 @@ from .base import Game
 
 
 class WeightedVotingGame(Game):
-    """A coalition wins if its weights reach a quota.
+    r"""A coalition wins if its weights reach a quota.
 
     Values come from counting coalitions by size and weight, in O(n^2 * quota) for each player;
     the least core from a linear program whose constraints are found by a knapsack.
@@ -23,6 +23,14 @@ class WeightedVotingGame(Game):
     ------
     ValueError
         If a weight is no integer or negative, or the quota lets the empty coalition win.
+
+    Notes
+    -----
+    With the weights w and the quota q, u(S) is 1 if
+
+    .. math:: \sum_{i \in S} w_i \ge q
+
+    and 0 otherwise.
 
     References
     ----------

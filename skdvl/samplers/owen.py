@@ -11,7 +11,7 @@ from .base import IndexSampler, players_of_round
 
 
 class OwenSampler(IndexSampler):
-    """Each player joins one coalition for each bias q of a grid from 0 to 1.
+    r"""Each player joins one coalition for each bias q of a grid from 0 to 1.
 
     Every other player is present with probability q. The multilinear extension, integrated
     over q, is the Shapley value; the samples are weighted by their true size distribution, so
@@ -26,6 +26,12 @@ class OwenSampler(IndexSampler):
         Draw from the lower half of the grid, and the complement of each coalition with it.
     batch_size : int, default=1
         Samples in each batch of `generate_batches`.
+
+    Notes
+    -----
+    .. math:: v_i = \int_0^1 \mathbb{E}_q\big[ u(S \cup i) - u(S) \big]\, dq
+
+    where each of the others is in S with probability q.
 
     References
     ----------

@@ -58,7 +58,7 @@ class StandardError(StoppingRule):
 
 
 class TargetReliability(StoppingRule):
-    """Stop when the values are known well enough to tell the players apart.
+    r"""Stop when the values are known well enough to tell the players apart.
 
     The reliability of values is the correlation with the true ones that their errors allow,
     ``sqrt(1 - mean(stderr**2) / var(values))``: with 0.95, a tenth of their variance is error.
@@ -70,6 +70,13 @@ class TargetReliability(StoppingRule):
     min_rounds : int, default=4
         Rounds before which a standard error is not trusted, unless every value is exact. Later,
         it is looked at whenever there are a tenth more rounds: many looks would find a lucky one.
+
+    Notes
+    -----
+    It stops once
+
+    .. math:: \sqrt{1 - \frac{\frac{1}{n} \sum_i \text{stderr}_i^2}{\operatorname{Var}(v)}}
+        \ge \text{target}
 
     Examples
     --------

@@ -57,7 +57,7 @@ def _normalisation(n):
 
 
 class GroupTesting(EvaluationStrategy):
-    """Shapley values from what coalitions score with one of two players and without the other.
+    r"""Shapley values from what coalitions score with one of two players and without the other.
 
     A test of size k, drawn in proportion to 1/k + 1/(n - k), says of every two players how much
     more the one is worth. All these differences are consistent, and with the sum of the values,
@@ -72,6 +72,11 @@ class GroupTesting(EvaluationStrategy):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    .. math:: v_i - v_j = \mathbb{E}\big[ Z\, u(S)\, (1_{i \in S} - 1_{j \in S}) \big],
+        \qquad Z = 2 \sum_{k=1}^{n-1} \frac{1}{k}
 
     References
     ----------

@@ -15,7 +15,7 @@ _MANY = 4  # of them for each player, above which tiny penalties take little tim
 
 
 class LassoEffects(EvaluationStrategy):
-    """The average marginal effects of all players at once, most of them taken to be zero.
+    r"""The average marginal effects of all players at once, most of them taken to be zero.
 
     The score of a coalition that was drawn with level p is regressed on one feature for each
     player, 1 / p where the player is present and -1 / (1 - p) where not. Features of different
@@ -36,6 +36,15 @@ class LassoEffects(EvaluationStrategy):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    With the features :math:`x_i = 1 / p` where player i is present, and
+    :math:`x_i = -1 / (1 - p)` where not,
+
+    .. math:: v_i = \mathbb{E}[u(S)\, x_i] = w_i\, \mathbb{E}\Big[ \frac{1}{p (1 - p)} \Big]
+
+    with the weights w of the linear model. A LASSO estimates these.
 
     References
     ----------

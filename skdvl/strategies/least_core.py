@@ -58,7 +58,7 @@ class Core(HasPage, BaseEstimator):
 
 
 class LeastCore(KeptScores):
-    """Values in the least core of the coalitions that were scored.
+    r"""Values in the least core of the coalitions that were scored.
 
     They sum to what everybody adds to nobody, and each coalition gets what it adds to nobody, but
     for the least *subsidy* that makes this possible. Coalitions are enumerated, or come with their
@@ -73,6 +73,13 @@ class LeastCore(KeptScores):
     semivalue : Core
     sampler : IndexSampler
     n : int
+
+    Notes
+    -----
+    With the subsidy e,
+
+    .. math:: \min_{v,\, e} e \quad \text{with} \quad \sum_{i \in N} v_i = u(N) - u(\emptyset),
+        \qquad \sum_{i \in S} v_i + e \ge u(S) - u(\emptyset)
 
     References
     ----------

@@ -90,7 +90,7 @@ class _LeastSquares(RegressionAdjusted):
 
 
 class KernelBanzhaf(_LeastSquares):
-    """Banzhaf values as the weights of a linear regression of the score.
+    r"""Banzhaf values as the weights of a linear regression of the score.
 
     The linear function of membership that is nearest to the score, over all coalitions alike, has
     the Banzhaf values for weights. With fewer than two observations for each player the weights
@@ -105,6 +105,10 @@ class KernelBanzhaf(_LeastSquares):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    .. math:: \min_{a,\, v} \sum_S \Big( u(S) - a - \sum_{i \in S} v_i \Big)^2
 
     References
     ----------
@@ -147,7 +151,7 @@ class KernelBanzhaf(_LeastSquares):
 
 
 class LeverageSHAP(_LeastSquares):
-    """Shapley values as the weights of a linear regression, by leverage score sampling.
+    r"""Shapley values as the weights of a linear regression, by leverage score sampling.
 
     The linear function that is nearest to the score, weighted as in KernelSHAP and exact for
     nobody and everybody, has the Shapley values for weights. With fewer than two observations
@@ -161,6 +165,12 @@ class LeverageSHAP(_LeastSquares):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    .. math:: \min_v \sum_{0 < |S| < n} \frac{1}{\binom{n}{|S|} |S| (n - |S|)}
+        \Big( u(S) - u(\emptyset) - \sum_{i \in S} v_i \Big)^2
+        \quad \text{with} \quad \sum_i v_i = u(N) - u(\emptyset)
 
     References
     ----------

@@ -6,7 +6,7 @@ from .base import Estimate, EvaluationStrategy, importance
 
 
 class MarginalMean(EvaluationStrategy):
-    """Average ``u(S + i) - u(S)``, weighted by how often the semivalue wants that size.
+    r"""Average ``u(S + i) - u(S)``, weighted by how often the semivalue wants that size.
 
     The mean over a group of walks that were drawn together is one observation. Observations are
     summed up as distances from the first one of their player, which is about as far from the mean
@@ -18,6 +18,14 @@ class MarginalMean(EvaluationStrategy):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    If coalitions :math:`S_1, \dots, S_m` that player i joins are drawn with probabilities
+    :math:`q_k` of the sizes k, and the semivalue's are :math:`p_k`,
+
+    .. math:: v_i \approx \frac{1}{m} \sum_{j=1}^m \frac{p_{|S_j|}}{q_{|S_j|}}
+        \big( u(S_j \cup i) - u(S_j) \big)
 
     References
     ----------

@@ -21,7 +21,7 @@ _LONG = 1e9  # cube of the number of effects, from which on a fit is worth a thr
 
 
 class RegressionAdjusted(KeptScores):
-    """The values of a linear model of the utility, and of what the model leaves over.
+    r"""The values of a linear model of the utility, and of what the model leaves over.
 
     Scores of coalitions are described by a ridge regression on their size, their members, and
     control variates: other games of the same players, such as that of the nearest neighbours.
@@ -50,6 +50,13 @@ class RegressionAdjusted(KeptScores):
         Control variates: what `EvaluationStrategy` says of ``takes_controls``. None: none.
     n_jobs : int or None, default=None
         Threads that make an estimate, as everywhere in scikit-learn; they have no bearing on it.
+
+    Notes
+    -----
+    With the model h, the factor c, and the estimate :math:`\hat v_i` of `SampleReuse`, values, and
+    those without bias that standard errors are around, are
+
+    .. math:: v_i(h) + c\, \hat v_i(u - h) \quad \text{and} \quad v_i(h) + \hat v_i(u - h)
 
     References
     ----------

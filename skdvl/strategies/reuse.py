@@ -9,7 +9,7 @@ from .base import Estimate, EvaluationStrategy, importance
 
 
 class SampleReuse(EvaluationStrategy):
-    """Weighted mean score of the coalitions with a player, less that of those without.
+    r"""Weighted mean score of the coalitions with a player, less that of those without.
 
     O(n) work for each coalition and O(n) memory. Standard errors are those of the linearised
     difference of two ratio means; a coalition and its complement, drawn as a pair, are one
@@ -21,6 +21,15 @@ class SampleReuse(EvaluationStrategy):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    If coalitions S are drawn with probabilities :math:`r_k` of the sizes k, and the semivalue's are
+    :math:`p_k`,
+
+    .. math:: v_i \approx \frac{\sum_{S \ni i} a_{|S|}\, u(S)}{\sum_{S \ni i} a_{|S|}}
+        - \frac{\sum_{S \not\ni i} b_{|S|}\, u(S)}{\sum_{S \not\ni i} b_{|S|}}, \qquad
+        a_k = \frac{n\, p_{k-1}}{k\, r_k}, \quad b_k = \frac{n\, p_k}{(n - k)\, r_k}
 
     References
     ----------
@@ -127,7 +136,7 @@ def _ratio_variance(moments, mean):
 
 
 class PerSizeReuse(EvaluationStrategy):
-    """Mean scores with and without each player, kept for every coalition size.
+    r"""Mean scores with and without each player, kept for every coalition size.
 
     The value is ``sum_k p[k] * (mean of size k + 1 with i - mean of size k without i)``, so the
     change of the score with the size alone, which is most of its variance, drops out, and one
@@ -143,6 +152,13 @@ class PerSizeReuse(EvaluationStrategy):
     sampler : skdvl.samplers.IndexSampler
     n : int
         Number of players.
+
+    Notes
+    -----
+    With the means of scores of coalitions of each size k, with a player and without,
+
+    .. math:: v_i \approx \sum_{k=0}^{n-1} p_k \big(
+        \bar u_{k+1}^{\,\ni i} - \bar u_k^{\,\not\ni i} \big)
 
     References
     ----------

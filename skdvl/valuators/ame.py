@@ -7,7 +7,7 @@ from .semivalue import _Valuator
 
 
 class AMEValuator(_Valuator):
-    """Value rows by their average marginal effect, of which most are taken to be zero.
+    r"""Value rows by their average marginal effect, of which most are taken to be zero.
 
     Coalitions hold each row with a probability, which is one level of a grid; the value of a row is
     what it adds on average. A LASSO of the scores finds the rows that matter, and gives the others
@@ -21,6 +21,14 @@ class AMEValuator(_Valuator):
     levels : sequence of float in (0, 1), default=(0.2, 0.4, 0.6, 0.8)
         Probabilities that a row is present, each of them as likely.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on rows S, each of which is there with
+    probability q, for the levels q of a grid Q,
+
+    .. math:: v_i = \frac{1}{|Q|} \sum_{q \in Q}
+        \big( \mathbb{E}_q[u(S) \mid i \in S] - \mathbb{E}_q[u(S) \mid i \notin S] \big)
 
     References
     ----------

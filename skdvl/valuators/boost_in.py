@@ -16,7 +16,7 @@ from .scores import warn_of_unvalued
 
 
 class BoostInValuator(OneFitValuator):
-    """Value rows by what boosted trees would lose without them, from a single fit.
+    r"""Value rows by what boosted trees would lose without them, from a single fit.
 
     In every round, what a leaf says is a sum over its rows. Without one of them it says something
     else to all validation rows in the leaf, and so much their loss rises. The value of a row is the
@@ -79,6 +79,18 @@ class BoostInValuator(OneFitValuator):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
+
+    Notes
+    -----
+    In each round, a leaf adds
+
+    .. math:: w = -\eta\, \frac{G}{H + \lambda}
+
+    to the predictions of its rows, with the learning rate :math:`\eta`, the L2 penalty
+    :math:`\lambda` and the sums G and H of first and second derivatives of the loss of its training
+    rows. Without row i, of derivatives :math:`g_i` and :math:`h_i`, it adds more by
+    :math:`(\eta\, g_i + w\, h_i) / (H + \lambda)`, to first order, and the loss of a validation row
+    in the leaf rises by its slope times that.
 
     References
     ----------

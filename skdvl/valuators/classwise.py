@@ -100,7 +100,7 @@ class ClasswiseProblem(Problem):
 
 
 class ClasswiseShapleyValuator(CoalitionValuator):
-    """Value rows by their Shapley value within their class: CS-Shapley, for classifiers.
+    r"""Value rows by their Shapley value within their class: CS-Shapley, for classifiers.
 
     The rows of each class play a game of their own. A coalition of them is scored together with
     random rows of the other classes, each of which is there with probability 1/2 by default: by the
@@ -126,6 +126,15 @@ class ClasswiseShapleyValuator(CoalitionValuator):
         as ``CoalitionSampler(p=0.2)`` or `SizeOptimalSampler`. Values are means over the sets that
         it draws, which are not weighted. None: each row with probability 1/2.
     {shared}
+
+    Notes
+    -----
+    Values are the Shapley values, among the rows of class c, of the game
+
+    .. math:: u_c(S) = \mathbb{E}_T \big[ a_c(S \cup T)\, e^{a_{-c}(S \cup T)} \big]
+
+    with random rows T of the other classes, and the numbers :math:`a_c` and :math:`a_{-c}` of
+    validation rows of the class, and of the others, that are predicted right, as shares of all.
 
     References
     ----------

@@ -34,7 +34,7 @@ from .scores import RowScores, publish, warn_of_unvalued
 
 
 class ConfidentLearningValuator(BaseValuator):
-    """Value rows by how probable a model, trained on other rows, finds their labels.
+    r"""Value rows by how probable a model, trained on other rows, finds their labels.
 
     Each row is held out once, and its value is the probability that the model gives to its label.
     It is the baseline that values of rows have to be compared with: cheap, and good at
@@ -84,6 +84,15 @@ class ConfidentLearningValuator(BaseValuator):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
+
+    Notes
+    -----
+    With the probabilities p of a model that has not seen row i, of label :math:`y_i`,
+
+    .. math:: v_i = p(y_i \mid x_i) \quad \text{or} \quad
+        v_i = p(y_i \mid x_i) - \max_{c \ne y_i} p(c \mid x_i)
+
+    With `adjust`, :math:`p(c \mid x)` is less the threshold of c.
 
     References
     ----------

@@ -23,7 +23,7 @@ _FEW = 20
 
 
 class DataOOBValuator(BaseValuator):
-    """Value rows by how well the models of a bagged ensemble do on them, where they are unseen.
+    r"""Value rows by how well the models of a bagged ensemble do on them, where they are unseen.
 
     The value of a row is the mean score, on that row, of the members that were not fitted on it.
     One ensemble is trained, or none if it is fitted already, and each member predicts once. A row
@@ -80,6 +80,16 @@ class DataOOBValuator(BaseValuator):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
+
+    Notes
+    -----
+    For members b, fitted on the rows :math:`B_b`, and their predictions :math:`f_b`,
+
+    .. math:: v_i = \frac{1}{|\{b : i \notin B_b\}|} \sum_{b :\, i \notin B_b}
+        s\big(f_b(x_i), y_i\big)
+
+    where the score s is 1 for the right label and 0 for another, or the probability of the label,
+    or :math:`-(f_b(x_i) - y_i)^2`.
 
     References
     ----------

@@ -14,7 +14,7 @@ _ENUMERATED = 10  # players for which every coalition is scored: 1024 at most
 
 
 class GroupTestingShapleyValuator(CoalitionValuator):
-    """Value rows by their Shapley value, from random tests of groups of them.
+    r"""Value rows by their Shapley value, from random tests of groups of them.
 
     Kept for comparison: `ShapleyValuator` has far lower errors from as many models.
 
@@ -35,6 +35,13 @@ class GroupTestingShapleyValuator(CoalitionValuator):
     score_range : float, default=1.0
         The range of possible scores, which the bound depends on. An accuracy is in [0, 1].
     {shared}
+
+    Notes
+    -----
+    For coalitions S of a size k that is drawn in proportion to :math:`1/k + 1/(n - k)`,
+
+    .. math:: v_i - v_j = \mathbb{E}\big[ Z\, u(S)\, (1_{i \in S} - 1_{j \in S}) \big],
+        \qquad Z = 2 \sum_{k=1}^{n-1} \frac{1}{k}
 
     References
     ----------

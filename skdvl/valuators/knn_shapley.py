@@ -26,7 +26,7 @@ _METRICS = {*_VALID_METRICS, *_NAN_METRICS} - {"precomputed"}
 
 
 class KNNShapleyValuator(BaseValuator):
-    """Value rows exactly for a nearest-neighbour model, under any semivalue.
+    r"""Value rows exactly for a nearest-neighbour model, under any semivalue.
 
     Each validation row asks its nearest training rows. In classification the score of a set
     of rows is the share of right labels among the `n_neighbors` nearest; in regression it is
@@ -113,6 +113,16 @@ class KNNShapleyValuator(BaseValuator):
 
     Notes
     -----
+    For a validation row, let :math:`a_i` be 1 if its i-th nearest row has the right label, and
+    0 otherwise, and let K be `n_neighbors`. The score of a set S is the sum of :math:`a_i` over the
+    K nearest rows in S, divided by K, and
+
+    .. math:: v_i = \frac{1}{K} \Big( a_i P_i - \sum_{m > i} a_m T_m \Big)
+
+    where :math:`P_i` is the chance that fewer than K nearer rows are there when i joins, and
+    :math:`T_m` that m is there and has the last seat, which i takes. For Shapley values,
+    :math:`P_i = \min(K, i) / i`, and :math:`T_m = K / (m (m - 1))` where m > K, or else 0.
+
     Distances of some validation rows are held at once, within ``working_memory`` of
     :func:`sklearn.set_config`, those of one row at least.
 

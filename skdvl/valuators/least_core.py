@@ -15,7 +15,7 @@ _FEWEST, _EACH = 1000, 4  # coalitions by default: so many, or so many for each 
 
 
 class LeastCoreValuator(CoalitionValuator):
-    """Value rows so that no coalition of them would rather stand alone.
+    r"""Value rows so that no coalition of them would rather stand alone.
 
     The values sum to what all rows add to none, and each coalition gets what it is worth by
     itself, but for a *subsidy*, which is as small as it can be. With up to 10 players all
@@ -44,6 +44,15 @@ class LeastCoreValuator(CoalitionValuator):
     {shared}
     subsidy_ : float
         What each coalition lacks at most; with `cv`, the mean over the folds.
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S, and the subsidy e,
+
+    .. math:: \min_{v,\, e} e \quad \text{with} \quad \sum_{i \in N} v_i = u(N) - u(\emptyset),
+        \qquad \sum_{i \in S} v_i + e \ge u(S) - u(\emptyset)
+
+    for all S, or those that were drawn; and of all such v the one of least norm.
 
     References
     ----------

@@ -118,7 +118,7 @@ class _Valuator(CoalitionValuator):
 
 
 class SemivalueValuator(_Valuator):
-    """Value rows by any semivalue.
+    r"""Value rows by any semivalue.
 
     Parameters
     ----------
@@ -127,6 +127,14 @@ class SemivalueValuator(_Valuator):
     semivalue : Semivalue or None, default=None
         None means `Shapley()`.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S, and the probabilities
+    :math:`p_k` of the semivalue,
+
+    .. math:: v_i = \sum_{k=0}^{n-1} p_k \binom{n-1}{k}^{-1}
+        \sum_{S \not\ni i,\; |S| = k} \big( u(S \cup i) - u(S) \big)
 
     Examples
     --------
@@ -154,13 +162,20 @@ class SemivalueValuator(_Valuator):
 
 
 class ShapleyValuator(_Valuator):
-    """Value rows by their Shapley value; the values sum to what all rows add to none.
+    r"""Value rows by their Shapley value; the values sum to what all rows add to none.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
         The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S,
+
+    .. math:: v_i = \frac{1}{n} \sum_{S \not\ni i} \binom{n-1}{|S|}^{-1}
+        \big( u(S \cup i) - u(S) \big), \qquad \sum_i v_i = u(N) - u(\emptyset)
 
     References
     ----------
@@ -186,7 +201,7 @@ class ShapleyValuator(_Valuator):
 
 
 class BanzhafValuator(_Valuator):
-    """Value rows by their (weighted) Banzhaf value; robust against noisy scores.
+    r"""Value rows by their (weighted) Banzhaf value; robust against noisy scores.
 
     Parameters
     ----------
@@ -195,6 +210,12 @@ class BanzhafValuator(_Valuator):
     p : float in (0, 1), default=0.5
         Probability that each of the other rows is present.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S,
+
+    .. math:: v_i = \sum_{S \not\ni i} p^{|S|} (1 - p)^{n-1-|S|} \big( u(S \cup i) - u(S) \big)
 
     References
     ----------
@@ -225,7 +246,7 @@ class BanzhafValuator(_Valuator):
 
 
 class BetaShapleyValuator(_Valuator):
-    """Value rows by Beta Shapley: sizes weighted by a beta-binomial distribution.
+    r"""Value rows by Beta Shapley: sizes weighted by a beta-binomial distribution.
 
     Parameters
     ----------
@@ -235,6 +256,14 @@ class BetaShapleyValuator(_Valuator):
         Larger than `beta` favours small coalitions.
     beta : float, default=1.0
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S, and the beta function B,
+
+    .. math:: v_i = \sum_{S \not\ni i}
+        \frac{B(|S| + \beta,\; n - 1 - |S| + \alpha)}{B(\beta, \alpha)}
+        \big( u(S \cup i) - u(S) \big)
 
     References
     ----------
@@ -273,7 +302,7 @@ class BetaShapleyValuator(_Valuator):
 
 
 class DeltaShapleyValuator(_Valuator):
-    """Value rows by the marginals in a band of coalition sizes.
+    r"""Value rows by the marginals in a band of coalition sizes.
 
     Parameters
     ----------
@@ -283,6 +312,14 @@ class DeltaShapleyValuator(_Valuator):
         First and last size of the band: an integer is a size, a float in [0, 1] a share of the
         other rows.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S, and the sizes a and b at the ends
+    of the band,
+
+    .. math:: v_i = \frac{1}{b - a + 1} \sum_{S \not\ni i,\; a \le |S| \le b}
+        \binom{n-1}{|S|}^{-1} \big( u(S \cup i) - u(S) \big)
 
     References
     ----------
@@ -320,7 +357,7 @@ class DeltaShapleyValuator(_Valuator):
 
 
 class LeaveOneOutValuator(_Valuator):
-    """Value rows by what the score loses when one of them is left out. Exact: n + 1 fits.
+    r"""Value rows by what the score loses when one of them is left out. Exact: n + 1 fits.
 
     With `cv`, that is so for each fold, among the rows that it trains on.
 
@@ -329,6 +366,12 @@ class LeaveOneOutValuator(_Valuator):
     estimator : estimator or None, default=None
         The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S,
+
+    .. math:: v_i = u(N) - u(N \setminus i)
 
     Examples
     --------
@@ -352,7 +395,7 @@ class LeaveOneOutValuator(_Valuator):
 
 
 class TMCShapleyValuator(_Valuator):
-    """Truncated Monte Carlo Shapley: permutations that end once the score is close to full.
+    r"""Truncated Monte Carlo Shapley: permutations that end once the score is close to full.
 
     A preset of `ShapleyValuator`: a permutation sampler, and by default
     ``truncation=RelativeTruncation(rtol=0.01)``. It saves evaluations and is biased: rows that
@@ -363,6 +406,16 @@ class TMCShapleyValuator(_Valuator):
     estimator : estimator or None, default=None
         The model that is trained on coalitions of rows; None is for `fit_utility` alone.
     {shared}
+
+    Notes
+    -----
+    With the score u(S) of a model that is trained on the rows S, and the rows :math:`S_i^\pi` that
+    stand before row i in the permutation :math:`\pi`, of which m are drawn,
+
+    .. math:: v_i \approx \frac{1}{m} \sum_\pi \big( u(S_i^\pi \cup i) - u(S_i^\pi) \big)
+
+    where the terms after the first score with
+    :math:`|u(N) - u(S)| \le \text{rtol} \cdot |u(N)|` are taken to be 0.
 
     References
     ----------

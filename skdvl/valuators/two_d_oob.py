@@ -14,7 +14,7 @@ from .scores import CellScores, RowScores
 
 
 class TwoDOOBValuator(DataOOBValuator):
-    """Value every cell of X, a row and a column, by members that have not seen the row.
+    r"""Value every cell of X, a row and a column, by members that have not seen the row.
 
     The members of the ensemble are each fitted on some of the rows and some of the columns. The
     value of a cell is the mean score, on its row, of the members that were not fitted on the row
@@ -66,6 +66,16 @@ class TwoDOOBValuator(DataOOBValuator):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
+
+    Notes
+    -----
+    For members b, fitted on the rows :math:`B_b` and the columns :math:`C_b`, the value of the cell
+    in row i and column j is
+
+    .. math:: v_{ij} = \frac{1}{|\{b : i \notin B_b,\; j \in C_b\}|}
+        \sum_{b :\, i \notin B_b,\; j \in C_b} s\big(f_b(x_i), y_i\big)
+
+    with the scores s of `DataOOBValuator`.
 
     References
     ----------
