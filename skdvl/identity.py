@@ -372,7 +372,7 @@ def _float(number):
     return struct.pack("<d", number)
 
 
-_PLAIN = {
+_PLAIN: dict = {
     **dict.fromkeys((type(None), type(Ellipsis), type(NotImplemented), bool), repr),
     int: hex,
     float: _float,
