@@ -93,6 +93,12 @@ class DetectionCurve:
         ------
         ValueError
             If a share is below 0 or above 1, as per cents are.
+
+        Examples
+        --------
+        >>> from skdvl.experiments import detection_curve
+        >>> detection_curve([3, 1, 2, 4], [True, True, False, False]).found_at([0.25, 0.75])
+        array([0.5, 1. ])
         """
         asked = np.asarray(share, dtype=float)
         if not ((asked >= 0) & (asked <= 1)).all():

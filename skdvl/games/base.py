@@ -58,6 +58,12 @@ class Game(Utility):
         Returns
         -------
         values : ndarray of shape (n_players,)
+
+        Examples
+        --------
+        >>> from skdvl.games import AirportGame
+        >>> AirportGame([1, 2, 3]).banzhaf_values()
+        array([0.25, 0.75, 1.75])
         """
         return self.semivalues(Banzhaf())
 
@@ -67,6 +73,12 @@ class Game(Utility):
         Returns
         -------
         values : ndarray of shape (n_players,)
+
+        Examples
+        --------
+        >>> from skdvl.games import AirportGame
+        >>> AirportGame([1, 2, 3]).leave_one_out_values()
+        array([0., 0., 1.])
         """
         return self.semivalues(LeaveOneOut())
 
@@ -81,6 +93,13 @@ class Game(Utility):
         Returns
         -------
         values : ndarray of shape (n_players,)
+
+        Examples
+        --------
+        >>> from skdvl.games import AirportGame
+        >>> from skdvl.semivalues import BetaShapley
+        >>> AirportGame([1, 2, 3]).semivalues(BetaShapley(4, 1)).round(3)
+        array([0.667, 1.467, 2.467])
         """
 
     def least_core_values(self):
@@ -104,6 +123,12 @@ class Game(Utility):
         -------
         values : ndarray of shape (n_players,)
         subsidy : float
+
+        Examples
+        --------
+        >>> from skdvl.games import AirportGame
+        >>> AirportGame([1, 2, 3]).least_core()
+        (array([0., 1., 2.]), 1.0)
         """
 
 

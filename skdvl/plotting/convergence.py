@@ -111,6 +111,14 @@ class ConvergenceDisplay(Display):
         Returns
         -------
         display : ConvergenceDisplay
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from skdvl.plotting import ConvergenceDisplay
+        >>> values = [[0.3, -0.2], [0.1, -0.1], [0.12, -0.08]]
+        >>> ConvergenceDisplay.from_values([10, 20, 30], values, ax=Figure().subplots())
+        ConvergenceDisplay(n_rounds=3, n_rows=2)
         """
         evaluations, values = np.asarray(evaluations), np.asarray(values, dtype=float)
         stderr = None if stderr is None else np.asarray(stderr, dtype=float)

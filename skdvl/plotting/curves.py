@@ -119,6 +119,19 @@ class RemovalCurveDisplay(Display):
         Returns
         -------
         display : RemovalCurveDisplay
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from skdvl import RandomValuator
+        >>> from skdvl.experiments import addition_curve
+        >>> from skdvl.plotting import RemovalCurveDisplay
+        >>> values = {"random": RandomValuator(random_state=0)}
+        >>> curves = addition_curve(GaussianNB(), values, *load_iris(return_X_y=True), cv=3)
+        >>> RemovalCurveDisplay.from_curves(curves, ax=Figure().subplots())
+        RemovalCurveDisplay(kind='addition', from_='highest', curves=['random'])
         """
         curves = named_curves(curves, ScoreCurve, "removal_curve or addition_curve")
         if len({(curve.kind, curve.from_) for curve in curves.values()}) != 1:

@@ -95,6 +95,15 @@ class DetectionCurveDisplay(Display):
         Returns
         -------
         display : DetectionCurveDisplay
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from skdvl.plotting import DetectionCurveDisplay
+        >>> values = {"ours": [0.1, -0.3, 0.2, 0.0], "theirs": [0.0, 0.1, -0.1, 0.3]}
+        >>> is_flipped = [False, True, False, True]
+        >>> DetectionCurveDisplay.from_values(values, is_flipped, ax=Figure().subplots())
+        DetectionCurveDisplay(curves=['ours', 'theirs'])
         """
         values = values if isinstance(values, dict) else {"values": values}
         if not values:

@@ -71,6 +71,18 @@ class InfluenceDisplay(Display):
         Returns
         -------
         display : InfluenceDisplay
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.linear_model import Ridge
+        >>> from skdvl import InfluenceValuator
+        >>> from skdvl.plotting import InfluenceDisplay
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> valuator = InfluenceValuator(Ridge()).fit(X[:400], y[:400])
+        >>> InfluenceDisplay.from_estimator(valuator, X[400:], y[400:], ax=Figure().subplots())
+        InfluenceDisplay(n_rows=50, n_predictions=42)
         """
         if not hasattr(valuator, "influence_matrix"):
             raise TypeError(

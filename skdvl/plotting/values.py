@@ -124,6 +124,14 @@ class ValuesDisplay(Display):
         Returns
         -------
         display : ValuesDisplay
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from skdvl.plotting import ValuesDisplay
+        >>> names, ax = ["north", "south"], Figure().subplots()
+        >>> ValuesDisplay.from_values([0.1, -0.2], [0.05, 0.05], names=names, ax=ax)
+        ValuesDisplay(n_groups=2)
         """
         values, intervals = as_vector(values, "values"), None
         check_level(level)

@@ -328,6 +328,15 @@ class DataPruner(
         -------
         X, y : of the same types
             The rows that are kept; X in the container of `set_output`, if that was called.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skdvl import DataPruner
+        >>> X, y = load_iris(return_X_y=True)
+        >>> X_kept, y_kept = DataPruner(n_drop=10).fit_resample(X, y)
+        >>> X_kept.shape, y_kept.shape
+        ((140, 4), (140,))
         """
         self.fit(X, y, X_val=X_val, y_val=y_val, groups=groups, **params)
         X, y = indexable(X, y)

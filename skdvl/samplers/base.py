@@ -155,6 +155,12 @@ class IndexSampler(HasPage, BaseEstimator, ABC):
         pmf : ndarray
             Of shape (n,), for the size that a player joins, if this draws marginals; of shape
             (n + 1,), for the size of the coalition, if it draws coalitions.
+
+        Examples
+        --------
+        >>> from skdvl.samplers import CoalitionSampler, UniformSampler
+        >>> UniformSampler().size_pmf(4), CoalitionSampler().size_pmf(2)
+        (array([0.125, 0.375, 0.375, 0.125]), array([0.25, 0.5 , 0.25]))
         """
 
     def n_rounds(self, n):
@@ -170,6 +176,12 @@ class IndexSampler(HasPage, BaseEstimator, ABC):
         Returns
         -------
         n_rounds : int or None
+
+        Examples
+        --------
+        >>> from skdvl.samplers import ExhaustiveSampler, PermutationSampler
+        >>> ExhaustiveSampler().n_rounds(4), PermutationSampler().n_rounds(4)
+        (1, None)
         """
         return None
 
@@ -183,6 +195,12 @@ class IndexSampler(HasPage, BaseEstimator, ABC):
         Returns
         -------
         limit : int or None
+
+        Examples
+        --------
+        >>> from skdvl.samplers import ExhaustiveSampler
+        >>> ExhaustiveSampler().sample_limit(range(4))
+        16
         """
         n = len(indices)
         n_rounds = self.n_rounds(n)
@@ -212,6 +230,13 @@ class IndexSampler(HasPage, BaseEstimator, ABC):
         -------
         log_probability : float
             Natural logarithm; -inf for a size that is never drawn.
+
+        Examples
+        --------
+        >>> from math import exp
+        >>> from skdvl.samplers import UniformSampler
+        >>> round(exp(UniformSampler().log_weight(4, 2)), 3)  # one of the 8 sets of 3 others
+        0.125
         """
         pmf = self.size_pmf(n)
         others = len(pmf) - 1

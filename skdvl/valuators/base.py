@@ -181,6 +181,15 @@ class BaseValuator(HasPage, CallbackSupportMixin, BaseEstimator, ABC):
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skdvl import KNNShapleyValuator
+        >>> X, y = load_iris(return_X_y=True)
+        >>> frame = KNNShapleyValuator().fit(X, y).to_frame(sort=True)
+        >>> frame.columns.tolist(), frame.index[:3].tolist()
+        (['value', 'stderr', 'count'], [83, 77, 106])
         """
         check_is_fitted(self, "values_")
         try:

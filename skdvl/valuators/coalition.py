@@ -206,6 +206,13 @@ class CoalitionValuator(MetaEstimatorMixin, BaseValuator):
         -------
         self : CoalitionValuator
             With `values_`, `stderr_` and the rest, one entry for each player.
+
+        Examples
+        --------
+        >>> from skdvl import ShapleyValuator
+        >>> from skdvl.games import AirportGame
+        >>> ShapleyValuator().fit_utility(AirportGame([1, 2, 3])).values_.round(3)
+        array([0.333, 0.833, 1.833])
         """
         self._validate_params()
         check_parts(self)
