@@ -46,7 +46,7 @@ def noisy_split(load, seed):
 # of skdvl drops rows of X and y for the steps that follow; in scikit-learn's own, pruned rows
 # would become copies of kept ones.
 
-SEEDS = range(2)
+SEEDS = range(3)
 gains = {}
 print(f"{'':14} {'':14} {'all rows':>9} {'pruned':>7} {'gain':>6}   quantiles found")
 for load in (load_breast_cancer, load_digits):

@@ -185,7 +185,7 @@ def test_standard_errors_are_those_of_repetitions(sampler, strategy):
     spread = np.std([run.values for run in runs], axis=0)
     told = np.sqrt(np.mean([run.stderr**2 for run in runs], axis=0))
     assert (told > 0.85 * spread).all()
-    assert np.linalg.norm(told) < 1.3 * np.linalg.norm(spread)
+    assert np.linalg.norm(told) < 1.2 * np.linalg.norm(spread)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 12])
@@ -262,12 +262,12 @@ def test_heavy_weights_do_not_look_like_certainty(sampler, semivalue, n_rounds):
     game = Table(14)
     exact = enumerate_values(game, semivalue)
     z = []
-    for seed in range(8):
+    for seed in range(8, 16):
         run = play(game, sampler, semivalue, n_rounds, seed=seed)
         told = np.isfinite(run.stderr)
         z.append(((run.values - exact) / run.stderr)[told])
     z = np.concatenate(z)
-    assert not len(z) or (np.sqrt(np.mean(z**2)) < 1.3 and np.mean(np.abs(z) > 4) < 0.03)
+    assert not len(z) or (np.sqrt(np.mean(z**2)) < 1.3 and np.abs(z).max() < 5)
 
 
 @pytest.mark.parametrize("sampler", [sm.ExhaustivePermutationSampler(), sm.ExhaustiveSampler()])

@@ -28,16 +28,17 @@ from skdvl.stopping import MaxRounds
 from skdvl.valuators import BaseValuator
 
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
-_FEW = {"sampler": OnePermutation(), "kernel": "refit", **_QUICK}
+_FEW = {"sampler": OnePermutation(), **_QUICK}
+_LIGHT = {"kernel": "refit", **_FEW}  # presets, which differ in their semivalue alone
 ESTIMATORS = [
     skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_FEW),
     skdvl.ShapleyValuator(Ridge(), **_FEW),
-    skdvl.BanzhafValuator(GaussianNB(), **_FEW),
-    skdvl.BetaShapleyValuator(GaussianNB(), **_FEW),
-    skdvl.DeltaShapleyValuator(GaussianNB(), **_FEW),
+    skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
+    skdvl.BetaShapleyValuator(GaussianNB(), **_LIGHT),
+    skdvl.DeltaShapleyValuator(GaussianNB(), **_LIGHT),
     skdvl.LeaveOneOutValuator(GaussianNB(), cv=2),
-    skdvl.SemivalueValuator(GaussianNB(), **_FEW),
-    skdvl.TMCShapleyValuator(GaussianNB(), **_FEW),
+    skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
+    skdvl.TMCShapleyValuator(GaussianNB(), **_LIGHT),
     skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
     skdvl.ClasswiseShapleyValuator(GaussianNB(), **_FEW),
     skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
