@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from skdvl import KNNShapleyValuator
-from skdvl.neighbors import choice, euclidean, label_values, order, search, single
+from skdvl.neighbors import Seats, choice, euclidean, label_values, order, search, single
 from skdvl.semivalues import (
     Banzhaf,
     BetaShapley,
@@ -238,6 +238,31 @@ def test_a_cut_is_off_by_no_more_than_it_says(semivalue, kind, alone):
     whole = _fit(KNNShapleyValuator(semivalue=semivalue, max_rank=400, **task), sets)
     np.testing.assert_array_equal(whole.values_, exact.values_)
     assert whole.max_error_ == 0
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_far_rows_have_what_they_add_where_seats_are_left(alone):
+    """A cut just before the end changes next to nothing, though a row beyond it has a value."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(160, 3)), rng.integers(0, 3, 160)
+    sets = (X, y, None, None) if alone else (X[:120], y[:120], X[120:], y[120:])
+    exact = _fit(KNNShapleyValuator(utility="soft"), sets)
+    n = len(sets[0]) - alone
+    cut = _fit(KNNShapleyValuator(utility="soft", max_rank=n - 1), sets)
+    off = np.abs(cut.values_ - exact.values_)
+    assert 0 < off.max() <= 1 / (n - 1) - 1 / n + 1e-15
+    one = KNNShapleyValuator(utility="soft", max_rank=5)
+    values = one.fit(X[:120], y[:120], X_val=X[[120]], y_val=y[[120]]).values_
+    near, beyond = np.split(np.argsort(cdist(X[[120]], X[:120])[0]), [5])
+    told = (y[:120] == y[120]).astype(float)
+    sizes = np.arange(1, 5)  # with a seat left, and somebody there
+    expected = (told - 1 / 3) / 120
+    expected += (1 / 120 / (sizes + 1)).sum() * (told - (told.sum() - told) / 119)
+    np.testing.assert_allclose(values[beyond], expected[beyond], atol=1e-15)
+    seats = Seats.of_shapley(120, 5).first(5)
+    expected[near] += label_values(told[near][None], 5, seats=seats)[0] - told[near] / 120
+    np.testing.assert_allclose(values[near], expected[near], atol=1e-15)
+    assert np.abs(expected[beyond]).min() > 1e-4
 
 
 def test_a_cut_is_the_game_of_the_nearest():

@@ -5,7 +5,9 @@ from math import comb, factorial, log
 
 import numpy as np
 import pytest
+from sklearn.naive_bayes import GaussianNB
 
+from skdvl import ShapleyValuator
 from skdvl.samplers import (
     AntitheticSampler,
     CoalitionSampler,
@@ -23,6 +25,8 @@ from skdvl.samplers import (
     VRDSSampler,
 )
 from skdvl.semivalues import Banzhaf
+from skdvl.stopping import MaxRounds
+from skdvl.streams import Streams
 
 
 def _walks(sampler, n=5, index=0):
@@ -153,3 +157,28 @@ def test_rounds_of_many_players_take_turns():
     served = np.concatenate([_walks(sampler, n, t).order.ravel() for t in range(24)])
     np.testing.assert_array_equal(np.sort(served), np.arange(n))
     assert LeaveOneOutSampler().sample_limit(range(n)) == n
+
+
+def test_every_game_and_round_has_numbers_of_its_own():
+    places = [(seed, game, t) for seed in (0, 7) for game in (0, 1) for t in (0, 1, 2**20)]
+    streams = {(seed, game): Streams(seed, game) for seed, game, _ in places}
+    drawn = [tuple(streams[place[:2]].of_round(place[2]).random(3)) for place in places]
+    assert len(set(drawn)) == len(places)
+    again = [tuple(Streams(*place[:2]).of_round(place[2]).random(3)) for place in places[::-1]]
+    assert again[::-1] == drawn
+
+
+def test_folds_draw_apart_from_each_other():
+    seen = []
+
+    class Watched(PermutationSampler):
+        def draw(self, round):
+            walks = super().draw(round)
+            seen.append((round.index, round.n_players, walks.order[0].tolist()))
+            return walks
+
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    settings = {"cv": 2, "stopping": MaxRounds(1), "random_state": 0}
+    ShapleyValuator(GaussianNB(), sampler=Watched(), kernel="refit", **settings).fit(X, y)
+    first_rounds = {tuple(order) for index, n, order in seen if (index, n) == (0, 20)}
+    assert len(first_rounds) >= 2
