@@ -29,16 +29,15 @@ from skdvl.valuators import BaseValuator
 
 _QUICK = {"stopping": MaxRounds(1), "cv": 2, "random_state": 0}
 _FEW = {"sampler": OnePermutation(), **_QUICK}
-_LIGHT = {"kernel": "refit", **_FEW}  # presets, which differ in their semivalue alone
 ESTIMATORS = [
     skdvl.ShapleyValuator(DecisionTreeClassifier(max_depth=2, random_state=0), **_FEW),
     skdvl.ShapleyValuator(Ridge(), **_FEW),
     skdvl.BanzhafValuator(GaussianNB(), **_QUICK),
-    skdvl.BetaShapleyValuator(GaussianNB(), **_LIGHT),
-    skdvl.DeltaShapleyValuator(GaussianNB(), **_LIGHT),
+    skdvl.BetaShapleyValuator(GaussianNB(), **_QUICK),
+    skdvl.DeltaShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.LeaveOneOutValuator(GaussianNB(), cv=2),
     skdvl.SemivalueValuator(GaussianNB(), **_QUICK),
-    skdvl.TMCShapleyValuator(GaussianNB(), **_LIGHT),
+    skdvl.TMCShapleyValuator(GaussianNB(), **_QUICK),
     skdvl.LeastCoreValuator(GaussianNB(), **_QUICK),
     skdvl.ClasswiseShapleyValuator(GaussianNB(), **_FEW),
     skdvl.GroupTestingShapleyValuator(GaussianNB(), **_QUICK),
