@@ -4,6 +4,6 @@ An inner room, which may change.
 """
 
 from .ensembles import check_supported, read
-from .shared_leaves import Rows, agrees, effects_of_rows, effects_on_rows
+from .shared_leaves import Rows, effects_of_rows, effects_on_rows
 
-__all__ = ["Rows", "agrees", "check_supported", "effects_of_rows", "effects_on_rows", "read"]
+__all__ = ["Rows", "check_supported", "effects_of_rows", "effects_on_rows", "read"]

@@ -1,6 +1,7 @@
 """From a fitted booster of scikit-learn to its rounds: losses, leaves, and what leaves say."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from sklearn.ensemble import (
@@ -12,7 +13,7 @@ from sklearn.ensemble import (
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from .hist_trees import HistTree, as_bitsets
+from .hist_trees import LeafMasks, LeafWalks, find_leaves
 
 _PLAIN = GradientBoostingClassifier, GradientBoostingRegressor
 _HIST = HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -69,8 +70,10 @@ class Booster:
     Attributes
     ----------
     estimator : estimator
-    rounds : list of list of (HistTree or tree of scikit-learn)
-        One tree for each predictor.
+    said : list of list of ndarray
+        What each leaf adds to predictions, for each round and each predictor.
+    finder : LeafMasks, LeafWalks or LeafNodes
+        Of the leaves of rows.
     rate : float
     share : float
         Of the Newton step that a leaf takes.
@@ -81,7 +84,8 @@ class Booster:
     """
 
     estimator: object
-    rounds: list
+    said: list[list[np.ndarray]]
+    finder: "LeafMasks | LeafWalks | LeafNodes"
     rate: float
     share: float
     ridge: float
@@ -93,16 +97,33 @@ class Booster:
         return self.estimator._loss
 
     @property
+    def step(self):
+        """What a leaf says is minus this, times first over second derivatives."""
+        return self.rate * self.share
+
+    @property
     def is_hist(self):
         """Whether trees are those of histograms."""
         return type(self.estimator) in _HIST
 
     def rows(self, X):
-        """Return X as the trees take it."""
+        """Return X as the booster takes it."""
         if self.is_hist:
             return self.estimator._preprocess_X(X, reset=False)
         options = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
         return validate_data(self.estimator, X, reset=False, **options)
+
+    def leaves(self, rows):
+        """Yield the leaf of every row for each round: one array a predictor.
+
+        Parameters
+        ----------
+        rows : object
+            As `finder` takes them.
+        """
+        found = self.finder.leaves(rows)
+        for saids in self.said:
+            yield list(islice(found, len(saids)))
 
     def target(self, y):
         """Return targets as numbers, or labels as places among the classes."""
@@ -120,9 +141,9 @@ class Booster:
 
     def start(self, rows):
         """Return the predictions before the first round, of shape (n, n_predictors)."""
-        n_predictors = len(self.rounds[0])
         if self.is_hist:
-            start = np.broadcast_to(self.estimator._baseline_prediction, (len(rows), n_predictors))
+            shape = rows.shape[0], len(self.said[0])
+            start = np.broadcast_to(self.estimator._baseline_prediction, shape)
         else:
             start = self.estimator._raw_predict_init(rows)
         return np.array(start, dtype=np.float64, order="F")
@@ -142,15 +163,38 @@ class Booster:
         return train_test_split(everything, random_state=seed, **options)[0]
 
 
+class LeafNodes:
+    """The leaves of scikit-learn's other trees: the numbers of nodes.
+
+    Parameters
+    ----------
+    trees : list of tree of scikit-learn
+    """
+
+    def __init__(self, trees):
+        self._trees = trees
+
+    def rows(self, X):
+        """Return X as it is."""
+        return X
+
+    def leaves(self, rows):
+        """Yield the leaf of each row in each tree."""
+        for tree in self._trees:
+            yield tree.apply(rows)
+
+
 def read(estimator):
     """Return a fitted estimator that `check_supported` lets by as a `Booster`."""
-    unit = 2.0 if estimator.loss in _HALVED else 1.0
+    unit, rate = 2.0 if estimator.loss in _HALVED else 1.0, estimator.learning_rate
     if type(estimator) in _PLAIN:
         rounds = [[tree.tree_ for tree in trees] for trees in estimator.estimators_]
+        said = [[rate * tree.value[:, 0, 0] for tree in trees] for trees in rounds]
         k = len(rounds[0])
         share = (k - 1) / k if k > 1 else 1.0  # as in Friedman's paper
-        return Booster(estimator, rounds, estimator.learning_rate, share, 0.0, unit)
-    bitsets = as_bitsets(estimator)
-    rounds = [[HistTree(tree, *bitsets) for tree in trees] for trees in estimator._predictors]
-    ridge = estimator.l2_regularization
-    return Booster(estimator, rounds, estimator.learning_rate, 1.0, ridge, unit)
+        finder = LeafNodes([tree for trees in rounds for tree in trees])
+        return Booster(estimator, said, finder, rate, share, 0.0, unit)
+    rounds = [[tree.nodes for tree in trees] for trees in estimator._predictors]
+    said = [[nodes["value"][nodes["is_leaf"] == 1] for nodes in trees] for trees in rounds]
+    finder, ridge = find_leaves(estimator), estimator.l2_regularization
+    return Booster(estimator, said, finder, rate, 1.0, ridge, unit)

@@ -4,35 +4,61 @@ import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-_MANY = 50_000  # rows, from where on threads are worth waking
+from .leaf_masks import MOST_LEAVES, LeafMasks
+
+_MANY_ROWS = 50_000  # from where on threads are worth waking
+_MANY_FEATURES = 128  # in the nodes of all trees, from where on a walk is as fast as masks
 
 
-def as_bitsets(estimator):
-    """Return what trees need to know of the categories of a fitted estimator."""
-    return estimator._bin_mapper.make_known_categories_bitsets()
-
-
-class HistTree:
-    """A tree of histograms with the face of scikit-learn's other trees, as far as it is needed.
+def find_leaves(estimator):
+    """Return what finds the leaves of a fitted estimator, numbered from left to right.
 
     Parameters
     ----------
-    predictor : TreePredictor
-    known_bitsets, places : ndarray
+    estimator : HistGradientBoostingClassifier or HistGradientBoostingRegressor
+
+    Returns
+    -------
+    finder : LeafMasks or LeafWalks
+    """
+    predictors = [tree for trees in estimator._predictors for tree in trees]
+    known = estimator._bin_mapper.make_known_categories_bitsets()
+    trees = [tree.nodes for tree in predictors]
+    most_leaves = max(np.count_nonzero(tree["is_leaf"]) for tree in trees)
+    features = np.unique(np.concatenate([tree["feature_idx"] for tree in trees]))
+    if most_leaves > MOST_LEAVES or len(features) > _MANY_FEATURES:
+        return LeafWalks(predictors, *known)
+    return LeafMasks(trees, [tree.raw_left_cat_bitsets for tree in predictors], *known)
+
+
+class LeafWalks:
+    """The leaves of trees of any size, by scikit-learn's own way through each tree.
+
+    Parameters
+    ----------
+    predictors : list of TreePredictor
+    known, place_of_known : ndarray
         Of categories.
     """
 
-    def __init__(self, predictor, known_bitsets, places):
-        nodes = predictor.nodes.copy()
-        self.said = nodes["value"].copy()
-        nodes["value"] = np.arange(len(nodes))  # so that a prediction is the number of the leaf
-        self.node_count = len(nodes)
-        self._numbered = TreePredictor(
-            nodes, predictor.binned_left_cat_bitsets, predictor.raw_left_cat_bitsets
-        )
-        self._categories = known_bitsets, places
+    def __init__(self, predictors, known, place_of_known):
+        self._categories = known, place_of_known
+        self._numbered = [_numbered(tree) for tree in predictors]
 
-    def apply(self, rows):
-        """Return the leaf of every row."""
-        n_threads = _openmp_effective_n_threads() if len(rows) > _MANY else 1
-        return self._numbered.predict(rows, *self._categories, n_threads).astype(np.intp)
+    def rows(self, X):
+        """Return X as it is."""
+        return X
+
+    def leaves(self, rows):
+        """Yield the leaf of each row in each tree."""
+        n_threads = _openmp_effective_n_threads() if len(rows) > _MANY_ROWS else 1
+        for tree in self._numbered:
+            yield tree.predict(rows, *self._categories, n_threads).astype(np.intp)
+
+
+def _numbered(tree):
+    """Return a tree that predicts the number of the leaf."""
+    nodes = tree.nodes.copy()
+    is_leaf = nodes["is_leaf"] == 1
+    nodes["value"] = np.cumsum(is_leaf) - is_leaf
+    return TreePredictor(nodes, tree.binned_left_cat_bitsets, tree.raw_left_cat_bitsets)

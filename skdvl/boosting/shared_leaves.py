@@ -7,78 +7,118 @@ rises by its slope times that. Trees and later rounds are taken to stay as they 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from .ensembles import Booster
+from .slopes import slopes_of
 
-@dataclass
+
+@dataclass(frozen=True)
 class Rows:
-    """Some rows on their way through the rounds.
+    """Some rows before the first round.
 
     Attributes
     ----------
     X : ndarray or CSR matrix
-        As the trees take it.
+        As the booster takes it.
+    places : object
+        X as what finds its leaves takes it.
     y : ndarray of shape (n,)
         As the loss takes it.
     weight : ndarray of shape (n,) or None
-    raw : ndarray of shape (n, n_predictors)
-        The predictions of the rounds so far.
     """
 
     X: object
+    places: object
     y: np.ndarray
-    weight: np.ndarray
-    raw: np.ndarray
+    weight: np.ndarray | None
 
     @classmethod
     def of(cls, booster, X, y, weight=None):
-        """Return rows before the first round; y are labels or targets."""
-        rows = booster.rows(X)
-        y = np.ascontiguousarray(booster.target(y))
-        return cls(rows, y, weight, booster.start(rows))
+        """Return rows from X and labels or targets."""
+        X = booster.rows(X)
+        return cls(X, booster.finder.rows(X), booster.target(y), weight)
 
-    def go_through(self, booster, trees):
-        """Add what the trees of a round say."""
-        for k, tree in enumerate(trees):
-            self.raw[:, k] += said_by(booster, tree)[tree.apply(self.X)]
-
-    def derivatives(self, loss):
-        """Return first and second derivatives of the losses, each of shape (n, n_predictors)."""
-        raw = self.raw[:, 0] if self.raw.shape[1] == 1 else np.ascontiguousarray(self.raw)
-        g, h = loss.gradient_hessian(self.y, np.ascontiguousarray(raw), self.weight)
-        return g.reshape(self.raw.shape), h.reshape(self.raw.shape)
+    def slopes(self, booster):
+        """Return derivatives of the losses of these rows, before the first round."""
+        return slopes_of(booster, self.X, self.y, self.weight)
 
 
 @dataclass(frozen=True)
 class Leaves:
-    """The leaves of a tree, in units that need no learning rate.
+    """The leaves of a tree, and the training rows in them.
 
     Attributes
     ----------
-    said : ndarray of shape (n_nodes,)
-    curvature : ndarray of shape (n_nodes,)
-        Sums of second derivatives, and the penalty; infinite where there is nothing.
+    booster : Booster
+    said : ndarray of shape (n_leaves,)
+        What they add to predictions.
+    leaf : ndarray of int of shape (n,)
+        Where each row is.
+    g, h : ndarray of shape (n,)
+        Derivatives of the losses of the rows.
     """
 
+    booster: Booster
     said: np.ndarray
-    curvature: np.ndarray
+    leaf: np.ndarray
+    g: np.ndarray
+    h: np.ndarray
 
-    @classmethod
-    def of(cls, booster, tree, leaf, h):
-        curvature = np.bincount(leaf, weights=h, minlength=tree.node_count) + booster.ridge
+    def total(self, weights):
+        """Return sums over the rows of each leaf."""
+        return np.bincount(self.leaf, weights=weights, minlength=len(self.said))
+
+    @cached_property
+    def curvature(self):
+        """Sums of second derivatives, and the penalty; infinite where there is nothing."""
+        curvature = self.total(self.h) + self.booster.ridge
         curvature[curvature < 1e-150] = np.inf  # there scikit-learn's leaves say 0
-        return cls(said_by(booster, tree) / booster.rate, curvature)
+        return curvature
 
-    def changes(self, booster, leaf, g, h, way):
+    def changes(self, way):
         """Return what leaves say more without each row, times a `way` for every leaf."""
-        scale = way * booster.rate / self.curvature
-        return (booster.share * scale)[leaf] * g + (scale * self.said)[leaf] * h
+        more = self.said.take(self.leaf, mode="clip")  # without a check of bounds
+        more *= self.h
+        more += self.booster.step * self.g
+        more *= (way / self.curvature).take(self.leaf, mode="clip")
+        return more
+
+    def agree(self):
+        """Whether the leaves say what follows from these rows."""
+        step, here = -self.booster.step / self.curvature, np.unique(self.leaf)
+        left = np.abs(step * self.total(self.g) - self.said)[here]
+        size = np.abs(step * self.total(np.abs(self.g)))[here]
+        return (left <= 1e-4 * size).all()  # gradients of histograms are float32
 
 
-def said_by(booster, tree):
-    """Return what the nodes of a tree add to predictions."""
-    return tree.said if booster.is_hist else booster.rate * tree.value[:, 0, 0]
+def _rounds(booster, trained, here):
+    """Yield the leaves of every round, one for each predictor, with the slopes of then.
+
+    Raises
+    ------
+    ValueError
+        If those of the first round do not follow from the rows.
+    """
+    rounds = zip(booster.said, booster.leaves(trained.places), strict=True)
+    for t, (saids, found) in enumerate(rounds):
+        g, h = here.derivatives()
+        trees = [
+            Leaves(booster, said, leaf, g[:, k], h[:, k])
+            for k, (said, leaf) in enumerate(zip(saids, found, strict=True))
+        ]
+        if t == 0 and not all(tree.agree() for tree in trees):
+            raise ValueError(
+                f"The leaves of {type(booster.estimator).__name__} do not follow from these "
+                f"{len(trained.y)} rows. What a row did is known for the rows of the booster's own "
+                "fit alone: pass these, in the same order and with the same sample_weight, or let "
+                "the valuator fit it (prefit=False)."
+            )
+        yield trees
+        for k, tree in enumerate(trees):
+            here.step(k, tree.said, tree.leaf)
 
 
 def effects_on_rows(booster, trained, asked, at_the_end):
@@ -88,63 +128,52 @@ def effects_on_rows(booster, trained, asked, at_the_end):
     ----------
     booster : Booster
     trained, asked : Rows
-        Before the first round; they end after the last one.
     at_the_end : bool
         Whether losses have the slopes of the last predictions, or those of each round.
 
     Returns
     -------
     effects : ndarray of shape (n_trained,)
+
+    Raises
+    ------
+    ValueError
+        If the booster was not fitted on the training rows.
     """
     told, m = np.zeros(len(trained.y)), len(asked.y)
+    there = asked.slopes(booster)
     if at_the_end:
-        for trees in booster.rounds:
-            asked.go_through(booster, trees)
-        slopes, _ = asked.derivatives(booster.loss)
-    for trees in booster.rounds:
-        g, h = trained.derivatives(booster.loss)
+        for saids, found in zip(booster.said, booster.leaves(asked.places), strict=True):
+            for k, (said, leaf) in enumerate(zip(saids, found, strict=True)):
+                there.step(k, said, leaf)
+        slopes, _ = there.derivatives()
+    rounds = _rounds(booster, trained, trained.slopes(booster))
+    for trees, found in zip(rounds, booster.leaves(asked.places), strict=True):
         if not at_the_end:
-            slopes, _ = asked.derivatives(booster.loss)
-        for k, tree in enumerate(trees):
-            leaf, there = tree.apply(trained.X), tree.apply(asked.X)
-            leaves = Leaves.of(booster, tree, leaf, h[:, k])
-            way = np.bincount(there, weights=slopes[:, k], minlength=tree.node_count) / m
-            told += leaves.changes(booster, leaf, g[:, k], h[:, k], way)
-            said = said_by(booster, tree)
-            trained.raw[:, k] += said[leaf]
+            slopes, _ = there.derivatives()
+        for k, (tree, leaf) in enumerate(zip(trees, found, strict=True)):
+            way = np.bincount(leaf, weights=slopes[:, k], minlength=len(tree.said)) / m
+            told += tree.changes(way)
             if not at_the_end:
-                asked.raw[:, k] += said[there]
+                there.step(k, tree.said, leaf)
     return booster.unit * told
 
 
 def effects_of_rows(booster, trained):
-    """Return what the going of each training row adds to its own loss, of shape (n_trained,)."""
+    """Return what the going of each training row adds to its own loss, of shape (n_trained,).
+
+    Raises
+    ------
+    ValueError
+        If the booster was not fitted on these rows.
+    """
     told, weight = np.zeros(len(trained.y)), trained.weight
-    for trees in booster.rounds:
-        g, h = trained.derivatives(booster.loss)
-        slopes = g if weight is None else _over(g, weight)
-        for k, tree in enumerate(trees):
-            leaf = tree.apply(trained.X)
-            leaves = Leaves.of(booster, tree, leaf, h[:, k])
-            told += slopes[:, k] * leaves.changes(booster, leaf, g[:, k], h[:, k], 1.0)
-            trained.raw[:, k] += said_by(booster, tree)[leaf]
+    for trees in _rounds(booster, trained, trained.slopes(booster)):
+        for tree in trees:
+            slopes = tree.g if weight is None else _over(tree.g, weight)
+            told += slopes * tree.changes(np.ones(len(tree.said)))
     return booster.unit * told
 
 
 def _over(g, weight):
-    return np.divide(g, weight[:, None], out=np.zeros_like(g), where=weight[:, None] > 0)
-
-
-def agrees(booster, trained):
-    """Whether the leaves of the first round say what follows from these rows."""
-    g, h = trained.derivatives(booster.loss)
-    for k, tree in enumerate(booster.rounds[0]):
-        leaf = tree.apply(trained.X)
-        curvature = Leaves.of(booster, tree, leaf, h[:, k]).curvature
-        step, here = -booster.rate * booster.share / curvature, np.unique(leaf)
-        expected = step * np.bincount(leaf, weights=g[:, k], minlength=tree.node_count)
-        size = step * np.bincount(leaf, weights=np.abs(g[:, k]), minlength=tree.node_count)
-        left = np.abs(expected - said_by(booster, tree))[here]
-        if (left > 1e-4 * np.abs(size[here])).any():  # gradients of histograms are float32
-            return False
-    return True
+    return np.divide(g, weight, out=np.zeros_like(g), where=weight > 0)

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from ..boosting import Rows, agrees, effects_of_rows, effects_on_rows, read
+from ..boosting import Rows, effects_of_rows, effects_on_rows, read
 from ..influence import last_step
 from .influence_study import over_folds, weight_of
 
@@ -86,12 +86,6 @@ def _effects(estimator, X, y, params, kind, others=None):
     told = np.full(len(y), np.nan)
     X_trained = X if len(rows) == len(y) else _safe_split(estimator, X, None, rows)[0]
     trained = Rows.of(booster, see(X_trained), y[rows], None if weight is None else weight[rows])
-    if not agrees(booster, trained):
-        raise ValueError(
-            f"The leaves of {type(model).__name__} do not follow from these {len(y)} rows. What a "
-            "row did is known for the rows of the booster's own fit alone: pass these, in the same "
-            "order and with the same sample_weight, or let the valuator fit it (prefit=False)."
-        )
     if others is None:
         told[rows] = effects_of_rows(booster, trained)
     else:
