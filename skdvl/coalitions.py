@@ -15,7 +15,7 @@ MAX_CELLS = 2**22
 """Most entries of one boolean coalition matrix; it bounds the memory of every block."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Walks:
     """A batch of B walks of length L over n players.
 
@@ -47,6 +47,10 @@ class Walks:
     start: np.ndarray
     order: np.ndarray
     group: int = 1
+
+    def __init__(self, start, order, group=1):
+        own = self.__dict__  # a frozen class writes to itself at twice the cost
+        own["start"], own["order"], own["group"] = start, order, group
 
     def __len__(self):
         return len(self.start)

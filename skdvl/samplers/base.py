@@ -1,7 +1,6 @@
 """What every sampler does: draw the walks of one round."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from itertools import count, islice
 from numbers import Integral
 from typing import NamedTuple
@@ -17,8 +16,7 @@ from ..pages import HasPage
 from ..streams import Streams
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(NamedTuple):
     """All that a sampler may look at when it draws a round.
 
     Attributes
@@ -38,7 +36,7 @@ class Round:
     (3, 100)
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     n_players: int
     rng: np.random.Generator
 

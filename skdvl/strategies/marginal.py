@@ -68,7 +68,7 @@ class MarginalMean(EvaluationStrategy):
         group = walks.group
         tally["group"][...] = group
         if walks.length == self.n:  # permutations, each of which serves all players
-            tally["seen"][...] = True
+            tally["seen"].fill(True)
             for x in self._by_player(walks, scores):
                 self._add(tally, x)
             return
@@ -88,24 +88,25 @@ class MarginalMean(EvaluationStrategy):
 
     def _by_player(self, walks, scores):
         """Return an observation of every player for each group of permutations."""
-        marginals = scores[:, 1:] - scores[:, :-1]
+        marginals, order = scores[:, 1:] - scores[:, :-1], walks.order
         if not self.is_even:
             marginals *= self.weight
-        x = np.empty_like(marginals)
-        for row, order, marginal in zip(x, walks.order, marginals, strict=True):
-            row[order] = marginal  # all rows at once would take three times as long
+        x = np.empty(marginals.shape)
+        for b in range(len(x)):  # all rows at once would take three times as long
+            x[b][order[b]] = marginals[b]
         return x if walks.group == 1 else x.reshape(-1, walks.group, self.n).mean(axis=1)
 
     @staticmethod
     def _add(tally, x):
         """Add an observation of every player, which it may write to."""
-        if np.count_nonzero(tally["count"]) < len(x):
-            np.copyto(tally["origin"], x, where=tally["count"] == 0)
+        count = tally["count"]
+        if np.count_nonzero(count) < len(x):
+            np.copyto(tally["origin"], x, where=count == 0)
         x -= tally["origin"]
         tally["sum"] += x
         x *= x
         tally["squares"] += x
-        tally["count"] += 1
+        count += 1
 
     def estimate(self, tally):
         count = tally["count"]
