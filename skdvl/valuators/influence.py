@@ -27,7 +27,7 @@ from .scores import warn_of_unvalued
 
 
 class InfluenceValuator(OneFitValuator):
-    """Value rows by what a linear model would lose without them, from a single fit.
+    r"""Value rows by what a linear model would lose without them, from a single fit.
 
     How the coefficients of a fitted model move when a row goes follows from the first and second
     derivatives of what it minimises. So the loss on validation rows without each row costs one fit
@@ -135,6 +135,19 @@ class InfluenceValuator(OneFitValuator):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only if X has column names.
+
+    Notes
+    -----
+    A fitted model minimises :math:`\sum_i \ell_i(\theta) + R(\theta)`. With the mean loss L of the
+    validation rows, the Hessian :math:`H_0` of the sum, and :math:`H_i` that of the sum without
+    row i, the value of the row is
+
+    .. math:: v_i = \nabla L^\top H_i^{-1} \nabla \ell_i, \qquad
+        v_i = -\nabla \ell_i^\top H_0^{-1} \nabla \ell_i
+
+    for "influence" and for "self_influence". "alo" is L after the Newton step
+    :math:`\theta + H_i^{-1} \nabla \ell_i`, less L; where losses are squares that is exact, and
+    "loo". With ``newton=False``, :math:`H_0` stands for :math:`H_i`.
 
     References
     ----------
