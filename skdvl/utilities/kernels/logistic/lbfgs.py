@@ -182,12 +182,11 @@ class _Lanes:
         count += 1
         self.n_updates[lanes] = count
         order = (count[:, None] + np.arange(MEMORY)) % MEMORY  # the oldest first
-        order = np.hstack([order, MEMORY + order])
+        order = rows[:, None] * (2 * MEMORY) + np.hstack([order, MEMORY + order])
         # Products with the vectors of all lanes, since a copy of some would take longer.
         pair = np.zeros((len(vectors), 2, change.shape[1]))
         pair[lanes, 0], pair[lanes, 1] = change, self.gradient[lanes]
-        products = (vectors @ pair.swapaxes(1, 2))[lanes]
-        products = np.take_along_axis(products, order[:, :, None], axis=1)
+        products = (vectors @ pair.swapaxes(1, 2)).reshape(-1, 2).take(order, axis=0)
         recent, inverse = _shifted(squares[lanes]), _shifted(inverse[lanes])
         recent[:, -1] = recent[:, :, -1] = products[:, MEMORY:, 0]
         column = np.einsum("bij,bj->bi", inverse, products[:, :MEMORY, 0])
@@ -199,7 +198,7 @@ class _Lanes:
         self.most[lanes] = np.maximum(self.most[lanes], gamma)
         weights = self._weights(inverse, recent, gamma[:, None], products[:, :, 1])
         of_vectors = np.zeros((len(vectors), 1, 2 * MEMORY))
-        of_vectors[rows[:, None], 0, order] = weights
+        of_vectors.reshape(-1)[order] = weights
         direction = (of_vectors @ vectors)[lanes, 0]
         direction -= gamma[:, None] * self.gradient[lanes]
         self.direction[lanes] = direction
