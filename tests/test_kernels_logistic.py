@@ -13,6 +13,7 @@ from skdvl.stopping import MaxRounds
 from skdvl.testing import check_kernel
 from skdvl.utilities.kernels.logistic import LogisticRegressionKernel
 from skdvl.utilities.kernels.logistic.lbfgs import minimize
+from skdvl.utilities.kernels.logistic.loss import BinaryLoss
 
 NEW = "multi_class" not in LogisticRegression().get_params()
 UNPENALISED = {"C": np.inf} if NEW else {"penalty": None}
@@ -191,3 +192,23 @@ def test_nothing_but_zeros_where_it_gives_up():
     found = minimize(Valleys(np.array([[1e200, 1e200], [0.5, 1.0]])), 3, 1e-4, 100)
     assert found.is_clear.tolist() == [False, True]
     assert (found.x[0] == 0).all() and (found.x[1] != 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 9, 200, 3001])
+@pytest.mark.parametrize("size", [1e-3, 1, 10, 30])
+def test_losses_are_as_precise_when_they_are_tiny(n, size):
+    """Sums of logarithms come from products, but for losses below what products can tell."""
+    rng = np.random.default_rng(n)
+    rows, y = rng.normal(size=(n, 3)), rng.integers(0, 2, n)
+    rows[:, 0] = np.where(y == 1, 1, -1) * (0.7 + rng.random(n))  # all on the right side
+    masks = rng.random((200, n)) < 0.7
+    masks[:, 0] = True
+    x = np.column_stack([size * rng.uniform(-0.2, 1, 200), np.zeros((200, 2))])
+    value, gradient = BinaryLoss(masks, y, rows, np.zeros(3), 1.0)(x)
+    margin = x @ rows.T * np.where(y == 1, 1, -1)
+    count = masks.sum(axis=1)
+    expected = (masks * np.logaddexp(0, -margin)).sum(axis=1) / count
+    slope = np.where(y == 1, -1, 1) * masks / (1 + np.exp(margin))
+    assert n == 3001 or size < 30 or expected.min() < 1e-6 < 0.1 < expected.max()
+    np.testing.assert_allclose(value, expected, rtol=3e-14)
+    np.testing.assert_allclose(gradient, slope @ rows / count[:, None], rtol=1e-9, atol=1e-14)
