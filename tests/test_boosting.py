@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from skdvl import BoostInValuator
 from skdvl.boosting import read
-from skdvl.boosting.hist_trees import LeafMasks, LeafWalks
+from skdvl.boosting.leaves import LeafMasks, LeafWalks
 from skdvl.boosting.places import places
 from skdvl.boosting.slopes import OddsSlopes, Slopes, slopes_of
 
@@ -49,9 +49,8 @@ TABLES = [numbers, with_gaps, with_infinities, with_few_values, with_categories]
 def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
     rng = np.random.default_rng(0)
     X, X_new = table(rng, 1500), table(rng, 700)
-    known = np.isfinite(X).all(axis=1) if table is not with_categories else np.ones(1500, bool)
     y = np.nan_to_num(X, posinf=4, neginf=-4)
-    y = np.sin(y[:, 3] * 2) + (y[:, 1] % 7 > 3) + np.isnan(X[:, 2]) + ~known
+    y = np.sin(y[:, 3] * 2) + (y[:, 1] % 7 > 3) + np.isnan(X[:, 2])
     booster = HistGradientBoostingRegressor(
         max_iter=140, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=3,
         categorical_features=[1, 4] if table is with_categories else None,
@@ -84,6 +83,7 @@ def test_trees_without_nodes_and_with_many_features():
     X, y = make_regression(200, 150, n_informative=150, random_state=0)
     stumps = read(HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=150).fit(X, y))
     assert [leaf.sum() for [leaf] in stumps.leaves(stumps.finder.rows(X))] == [0, 0, 0]
+    X, y = make_regression(200, 300, n_informative=300, random_state=0)
     wide = HistGradientBoostingRegressor(max_iter=200, min_samples_leaf=2).fit(X, y)
     assert type(read(wide).finder) is LeafWalks
 
@@ -132,3 +132,14 @@ def test_odds_are_left_alone_where_they_could_overflow():
         assert type(slopes_of(booster, booster.rows(X), booster.target(y))) is kind
     valuator = BoostInValuator(far, prefit=True, kind="self_influence")
     assert np.isfinite(valuator.fit(X, y).values_).all()
+
+
+def test_other_rows_are_refused_before_any_goes_through_the_trees(monkeypatch):
+    X, y = make_classification(300, 5, random_state=0)
+    model = HistGradientBoostingClassifier(max_iter=20).fit(X[:200], y[:200])
+    monkeypatch.setattr(OddsSlopes, "step", lambda *_: pytest.fail("a step before the check"))
+    for kind in ("influence", "boostin", "self_influence"):
+        valuator = BoostInValuator(model, prefit=True, kind=kind)
+        val = {} if kind == "self_influence" else {"X_val": X[:50], "y_val": y[:50]}
+        with pytest.raises(ValueError, match="own fit alone"):
+            valuator.fit(X[100:], y[100:], **val)

@@ -13,7 +13,7 @@ from sklearn.ensemble import (
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from .hist_trees import LeafMasks, LeafWalks, find_leaves
+from .leaves import LeafMasks, LeafNodes, LeafWalks, find_leaves
 
 _PLAIN = GradientBoostingClassifier, GradientBoostingRegressor
 _HIST = HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -85,7 +85,7 @@ class Booster:
 
     estimator: object
     said: list[list[np.ndarray]]
-    finder: "LeafMasks | LeafWalks | LeafNodes"
+    finder: LeafMasks | LeafWalks | LeafNodes
     rate: float
     share: float
     ridge: float
@@ -97,7 +97,7 @@ class Booster:
         return self.estimator._loss
 
     @property
-    def step(self):
+    def stride(self):
         """What a leaf says is minus this, times first over second derivatives."""
         return self.rate * self.share
 
@@ -161,27 +161,6 @@ class Booster:
             return everything
         options = {"test_size": estimator.validation_fraction, "stratify": labels}
         return train_test_split(everything, random_state=seed, **options)[0]
-
-
-class LeafNodes:
-    """The leaves of scikit-learn's other trees: the numbers of nodes.
-
-    Parameters
-    ----------
-    trees : list of tree of scikit-learn
-    """
-
-    def __init__(self, trees):
-        self._trees = trees
-
-    def rows(self, X):
-        """Return X as it is."""
-        return X
-
-    def leaves(self, rows):
-        """Yield the leaf of each row in each tree."""
-        for tree in self._trees:
-            yield tree.apply(rows)
 
 
 def read(estimator):

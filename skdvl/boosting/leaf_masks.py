@@ -114,10 +114,10 @@ class LeafMasks:
         told = np.empty((n_trees, n), dtype=np.uint8)
         line = np.empty((_BLOCK, n_trees), dtype=self._bits)
         for start in range(0, n, _BLOCK):
-            places = rows[:, start : start + _BLOCK].astype(np.intp)
-            line = line[: places.shape[1]]
+            here = rows[:, start : start + _BLOCK].astype(np.intp)
+            line = line[: here.shape[1]]
             possible = np.full(line.shape, self._all)
-            for lines, place in zip(table, places, strict=True):
+            for lines, place in zip(table, here, strict=True):
                 possible &= np.take(lines, place, axis=0, out=line, mode="clip")
             told[:, start : start + _BLOCK] = _lowest(possible).T
         return told

@@ -16,7 +16,7 @@ def places(column, thresholds):
     Parameters
     ----------
     column : ndarray of shape (n,)
-        Where it is NaN, so is nothing said of its place.
+        What is told of a NaN means nothing.
     thresholds : ndarray of shape (k,)
         Ascending.
 

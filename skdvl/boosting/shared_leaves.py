@@ -8,6 +8,7 @@ rises by its slope times that. Trees and later rounds are taken to stay as they 
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -82,13 +83,13 @@ class Leaves:
         """Return what leaves say more without each row, times a `way` for every leaf."""
         more = self.said.take(self.leaf, mode="clip")  # without a check of bounds
         more *= self.h
-        more += self.booster.step * self.g
+        more += self.booster.stride * self.g
         more *= (way / self.curvature).take(self.leaf, mode="clip")
         return more
 
     def agree(self):
         """Whether the leaves say what follows from these rows."""
-        step, here = -self.booster.step / self.curvature, np.unique(self.leaf)
+        step, here = -self.booster.stride / self.curvature, np.unique(self.leaf)
         left = np.abs(step * self.total(self.g) - self.said)[here]
         size = np.abs(step * self.total(np.abs(self.g)))[here]
         return (left <= 1e-4 * size).all()  # gradients of histograms are float32
@@ -111,10 +112,10 @@ def _rounds(booster, trained, here):
         ]
         if t == 0 and not all(tree.agree() for tree in trees):
             raise ValueError(
-                f"The leaves of {type(booster.estimator).__name__} do not follow from these "
-                f"{len(trained.y)} rows. What a row did is known for the rows of the booster's own "
-                "fit alone: pass these, in the same order and with the same sample_weight, or let "
-                "the valuator fit it (prefit=False)."
+                f"The leaves of {type(booster.estimator).__name__} do not follow from the rows "
+                "given. What a row did is known for the rows of the booster's own fit alone: pass "
+                "these, in the same order and with the same sample_weight, or let the valuator fit "
+                "it (prefit=False)."
             )
         yield trees
         for k, tree in enumerate(trees):
@@ -141,14 +142,15 @@ def effects_on_rows(booster, trained, asked, at_the_end):
         If the booster was not fitted on the training rows.
     """
     told, m = np.zeros(len(trained.y)), len(asked.y)
+    rounds = _rounds(booster, trained, trained.slopes(booster))
+    first = next(rounds)  # other rows are refused before those asked go their way
     there = asked.slopes(booster)
     if at_the_end:
         for saids, found in zip(booster.said, booster.leaves(asked.places), strict=True):
             for k, (said, leaf) in enumerate(zip(saids, found, strict=True)):
                 there.step(k, said, leaf)
         slopes, _ = there.derivatives()
-    rounds = _rounds(booster, trained, trained.slopes(booster))
-    for trees, found in zip(rounds, booster.leaves(asked.places), strict=True):
+    for trees, found in zip(chain([first], rounds), booster.leaves(asked.places), strict=True):
         if not at_the_end:
             slopes, _ = there.derivatives()
         for k, (tree, leaf) in enumerate(zip(trees, found, strict=True)):
