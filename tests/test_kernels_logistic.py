@@ -14,6 +14,7 @@ from skdvl.testing import check_kernel
 from skdvl.utilities.kernels.logistic import LogisticRegressionKernel
 from skdvl.utilities.kernels.logistic.lbfgs import minimize
 from skdvl.utilities.kernels.logistic.loss import BinaryLoss
+from skdvl.utilities.kernels.logistic.rows import AllRows, CopiedRows, OwnRows, make_rows
 
 NEW = "multi_class" not in LogisticRegression().get_params()
 UNPENALISED = {"C": np.inf} if NEW else {"penalty": None}
@@ -192,6 +193,38 @@ def test_nothing_but_zeros_where_it_gives_up():
     found = minimize(Valleys(np.array([[1e200, 1e200], [0.5, 1.0]])), 3, 1e-4, 100)
     assert found.is_clear.tolist() == [False, True]
     assert (found.x[0] == 0).all() and (found.x[1] != 0).all()
+
+
+@pytest.mark.parametrize("kind", [AllRows, OwnRows, CopiedRows])
+@pytest.mark.parametrize("n_vectors", [1, 3])
+def test_rows_of_coalitions(kind, n_vectors):
+    """Products with own rows, and sums of them, by definition; of those left, too."""
+    rng = np.random.default_rng(0)
+    X, masks, labels = rng.normal(size=(30, 4)), rng.random((7, 30)) < 0.5, rng.random(30)
+    weights = rng.random((7, n_vectors, 30)) * masks[:, None]
+    rows, lanes = kind(masks, X), np.arange(7)
+    for kept in (lanes, [5, 1, 2], [2, 0]):
+        rows.keep(kept)
+        lanes = lanes[kept]
+        mine, x = masks[lanes], rng.normal(size=(len(lanes), n_vectors, 4))
+        told = rows.predict(x)
+        is_own = rows.of(mine)
+        for lane, mask in enumerate(mine):
+            own = mask if rows.is_shared else is_own[lane]
+            np.testing.assert_allclose(told[lane][:, own], x[lane] @ X[mask].T, rtol=1e-12)
+            its = rows.of(labels) if rows.is_shared else rows.of(labels)[lane]
+            assert (its[own] == labels[mask]).all()
+        for _ in range(2):
+            some = weights[lanes] * rng.random(weights.shape[1:])
+            sums = rows.add_up(np.stack([rows.of(some[:, k]) for k in range(n_vectors)], axis=1))
+            np.testing.assert_allclose(sums, some @ X, rtol=1e-12)
+
+
+def test_rows_the_quickest_way():
+    masks = np.arange(100) < np.array([[10], [50], [90]])
+    kinds = [type(make_rows(mask[None], np.zeros((100, 3)))) for mask in masks]
+    assert kinds == [CopiedRows, OwnRows, AllRows]
+    assert type(make_rows(np.tile(masks[0], (10, 1)), np.zeros((100, 20_000)))) is OwnRows
 
 
 @pytest.mark.parametrize("n", [1, 9, 200, 3001])

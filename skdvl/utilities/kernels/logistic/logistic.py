@@ -13,7 +13,10 @@ CELLS = 2**18  # of raw predictions, and of a step that is kept, in lockstep
 NOISE = 1e-13  # relative; hundreds of times as much as rounding makes
 MOVED = 3e-9  # relative, by noise, at most, of decisions that rounding leaves alone
 NEAR = 2e-8  # relative, of two classes that are left to a refit
-QUICK, EVEN, SHARP = 18, 100, 1e6  # iterations, spread and blur with which rounding does not grow
+# Iterations, spread and blur up to which rounding does not grow. Of 107 000 coalitions close to
+# these, of 20 sets of data, noise moved 32 by more than MOVED, and one by 5e-8; the decisions of
+# 11 000 refits were within 2e-11.
+QUICK, EVEN, SHARP = 20, 300, 1e6
 UNEVEN = 3e4  # spread with which rounding may do more than the noise
 MOST_ITERATIONS = 150
 

@@ -2,16 +2,10 @@
 
 import numpy as np
 
-FEW = 0.5  # of the rows, at most, for a coalition that gets a copy of its own rows
-CELLS = 2**20  # of all copies, at most
+from .rows import make_rows
+
 TOGETHER = 64  # problems whose rows stay in the cache
 TINY = 0.03  # a loss, of which the rounding of a product is 1e-14
-
-
-def own_rows(masks):
-    """Return the rows of each coalition, and some others at the end where others are larger."""
-    most = np.count_nonzero(masks, axis=1).max(initial=1)
-    return np.argsort(~masks, axis=1, kind="stable")[:, :most]
 
 
 class _Loss:
@@ -37,19 +31,9 @@ class _Loss:
     def __init__(self, masks, y, rows, is_penalised, C, noise=0.0, scaling=None):
         self.noise, self.rng = noise, np.random.default_rng(0)
         counts = np.count_nonzero(masks, axis=1)
-        self.weights = masks / counts[:, None]
         self.penalty = is_penalised / (C * counts[:, None])
-        self.y, self.rows = y, rows
-        most = counts.max(initial=1)
-        self.has_copies = most <= FEW * len(y) and most * len(masks) * rows.shape[1] <= CELLS
-        self.has_copies |= scaling is not None
-        if self.has_copies:
-            places = own_rows(masks)
-            self.weights = np.take_along_axis(self.weights, places, axis=1)
-            self.y, self.rows = y[places], rows[places]
-        if scaling is not None:
-            self.rows -= scaling.centre[:, None]
-            self.rows /= scaling.scale[:, None]
+        self.rows = make_rows(masks, rows, scaling)
+        self.y, self.weights = self.rows.of(y), self.rows.of(masks / counts[:, None])
 
     def __len__(self):
         return len(self.weights)
@@ -57,8 +41,9 @@ class _Loss:
     def keep(self, places):
         """Leave the problems of these places, in this order."""
         self.weights, self.penalty = self.weights[places], self.penalty[places]
-        if self.has_copies:
-            self.y, self.rows = self.y[places], self.rows[places]
+        self.rows.keep(places)
+        if not self.rows.is_shared:
+            self.y = self.y[places]
 
     def _blurred(self, array):
         """Return an array with noise in it, if noise is asked for."""
@@ -70,18 +55,11 @@ class _Loss:
 
     def _raw(self, x):
         """Return raw predictions of shape (B, n_vectors, rows)."""
-        x = self._blurred(x)
-        if self.has_copies:
-            return x @ self.rows.swapaxes(1, 2)
-        B, K, size = x.shape
-        return (x.reshape(-1, size) @ self.rows.T).reshape(B, K, -1)
+        return self.rows.predict(self._blurred(x))
 
     def _with_gradient(self, value, residual, x):
         """Add the penalty; return the value, and the gradient of shape (B, n_vectors, size)."""
-        if self.has_copies:
-            gradient = residual @ self.rows
-        else:
-            gradient = (residual.reshape(-1, len(self.rows)) @ self.rows).reshape(x.shape)
+        gradient = self.rows.add_up(residual)
         shrunk = self.penalty[:, None] * x
         gradient += shrunk
         return value + 0.5 * np.einsum("bki,bki->b", shrunk, x), gradient
@@ -100,7 +78,7 @@ class BinaryLoss(_Loss):
 
     def keep(self, places):
         super().keep(places)
-        if self.has_copies:
+        if not self.rows.is_shared:
             self.sign = self.sign[places]
 
     def __call__(self, x):
@@ -109,7 +87,7 @@ class BinaryLoss(_Loss):
         value = np.empty(len(raw))
         for first in range(0, len(raw), TOGETHER):
             here = slice(first, first + TOGETHER)
-            sign = self.sign[here] if self.has_copies else self.sign
+            sign = self.sign if self.rows.is_shared else self.sign[here]
             value[here] = self._lose(raw[here], sign, weights[here])
         value, gradient = self._with_gradient(self._blurred(value), raw[:, None], x)
         return value, gradient[:, 0]

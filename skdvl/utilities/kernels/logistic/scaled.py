@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from .logistic import FEWEST, LogisticRegressionKernel, odd_parameters, too_many
-from .loss import CELLS, own_rows
+from .rows import CELLS, own_rows
 
 FAR = 100.0  # standard deviations from zero to a mean, beyond which rounding is felt
 FLAT = 1e-16  # of the square of the largest number: a variance that may be rounding alone
