@@ -51,6 +51,7 @@ CASES = [
     (LinearDiscriminantAnalysis(), 300, 30),
     (QuadraticDiscriminantAnalysis(), 300, 10),
     (LogisticRegression(), 300, 30),
+    (LogisticRegression(), "breast_cancer"),
     (make_pipeline(StandardScaler(), LogisticRegression()), 300, 30),
     (at_optimum(LogisticRegression()), 300, 30),  # beside refits by Newton's solver
     (SVC(), 300, 30),
@@ -60,7 +61,16 @@ CASES = [
 ]
 
 
-def rows(estimator, n, d):
+def real_rows():
+    """Return breast_cancer as (X, y, X_val, y_val), 100 rows of it for validation."""
+    X, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = scale(X)[order], y[order]
+    return X[:469], y[:469], X[469:], y[469:]
+
+
+def made_rows(estimator, n, d):
+    """Return rows for an estimator as (X, y, X_val, y_val), some of them for validation."""
     make = make_classification if is_classifier(estimator) else make_regression
     more = {"noise": 20.0}
     if is_classifier(estimator):
@@ -79,9 +89,9 @@ def clocked(function):
     return result, min(seconds)
 
 
-def measure(estimator, n, d):
+def measure(estimator, X, y, X_val, y_val):
     """Return microseconds for each coalition: the bare loop, our refit, masks and chains."""
-    X, y, X_val, y_val = rows(estimator, n, d)
+    n, d = X.shape
     scorer = get_scorer("accuracy" if is_classifier(estimator) else "r2")
     rng = np.random.default_rng(0)
     sizes = rng.integers(4 * d, n, 100)
@@ -117,24 +127,26 @@ def measure(estimator, n, d):
     return line
 
 
-def one(estimator, n, d):
+def one(estimator, *shape):
     """Print a line on an estimator: microseconds for each coalition, and ratios."""
-    line = measure(estimator, n, d)
+    is_real = shape == ("breast_cancer",)
+    line = measure(estimator, *(real_rows() if is_real else made_rows(estimator, *shape)))
     times = "".join(f"{us:10.1f}" for us in line) + " " * 10 * (4 - len(line))
     ratios = "".join(f"{line[0] / us:9.1f}x" for us in line[1:])
     name = str(estimator)
     if getattr(estimator, "solver", None) == "newton-cholesky":
         name = "LogisticRegression at its optimum"
+    if is_real:
+        name += " breast_cancer"
     print(f"{name:38}{times}{ratios}", flush=True)
 
 
 def whole(estimator, n_rounds):
     """Print the seconds of a fit on breast_cancer."""
-    X, y = load_breast_cancer(return_X_y=True)
-    X = scale(X)
+    X, y, X_val, y_val = real_rows()
     valuator = ShapleyValuator(estimator, stopping=MaxRounds(n_rounds), random_state=0)
     began = perf_counter()
-    valuator.fit(X[:469], y[:469], X_val=X[469:], y_val=y[469:])
+    valuator.fit(X, y, X_val=X_val, y_val=y_val)
     seconds = perf_counter() - began
     print(f"{type(estimator).__name__}: {valuator.n_evaluations_} evaluations in {seconds:.2f} s")
     print(f"    {valuator.utility_info_}")

@@ -72,7 +72,8 @@ def of_kernels():
         (KNeighborsClassifier(), 500, 30),
         (LogisticRegression(), 300, 30),
     ):
-        lines = [kernels.measure(estimator, n, d) for _ in range(TURNS)]
+        sets = kernels.made_rows(estimator, n, d)
+        lines = [kernels.measure(estimator, *sets) for _ in range(TURNS)]
         for place, kind in ((2, "sets"), (3, "prefixes")):
             if len(lines[0]) > place:
                 ratios = [line[0] / line[place] for line in lines]

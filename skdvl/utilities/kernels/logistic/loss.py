@@ -6,6 +6,7 @@ from .rows import make_rows
 
 TOGETHER = 64  # problems whose rows stay in the cache
 TINY = 0.03  # a loss, of which the rounding of a product is 1e-14
+MOST_FACTORS = 512  # up to 2, whose product is not infinite
 
 
 class _Loss:
@@ -100,7 +101,8 @@ class BinaryLoss(_Loss):
         np.exp(np.negative(small, out=small), out=small)
         small *= weights > 0
         factors = small + 1
-        np.divide(np.where(against >= 0, 1, small), factors, out=raw)
+        np.divide(small, factors, out=raw)
+        np.abs(np.subtract(against > 0, raw, out=raw), out=raw)
         raw *= sign
         raw *= weights
         value = np.einsum("bi,bi->b", np.maximum(against, 0, out=against), weights)
@@ -113,21 +115,18 @@ class BinaryLoss(_Loss):
 
 
 def _log_of_product(factors):
-    """Return the logarithm of the product of each row, which is written to.
+    """Return the logarithm of the product of each row.
 
     Parameters
     ----------
     factors : ndarray of shape (B, n)
         From 1 to 2.
     """
-    width, together = factors.shape[1], 1
-    while width > 8 and together < 256:  # so no product of some is infinite
-        half, together = width // 2, 2 * together
-        factors[:, :half] *= factors[:, half : 2 * half]
-        if width % 2:
-            factors[:, 0] *= factors[:, width - 1]
-        width = half
-    return np.log(factors[:, :width]).sum(axis=1)
+    logarithm = 0.0
+    for first in range(0, factors.shape[1], MOST_FACTORS):
+        some = factors[:, first : first + MOST_FACTORS]
+        logarithm = logarithm + np.log(np.multiply.reduce(some, axis=1))
+    return logarithm
 
 
 class MultinomialLoss(_Loss):
