@@ -69,7 +69,7 @@ def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
     )
     for given in (X, X_new):
         rows = told.rows(given)
-        rounds = list(told.leaves(told.finder.rows(rows)))
+        rounds = list(told.leaves(rows))
         assert len(rounds) == 140
         for [leaf], expected in zip(rounds, walks.leaves(rows), strict=True):
             np.testing.assert_array_equal(leaf, expected)
@@ -82,7 +82,7 @@ def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
 def test_trees_without_nodes_and_with_many_features():
     X, y = make_regression(200, 150, n_informative=150, random_state=0)
     stumps = read(HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=150).fit(X, y))
-    assert [leaf.sum() for [leaf] in stumps.leaves(stumps.finder.rows(X))] == [0, 0, 0]
+    assert [leaf.sum() for [leaf] in stumps.leaves(stumps.rows(X))] == [0, 0, 0]
     X, y = make_regression(200, 300, n_informative=300, random_state=0)
     wide = HistGradientBoostingRegressor(max_iter=200, min_samples_leaf=2).fit(X, y)
     assert type(read(wide).finder) is LeafWalks

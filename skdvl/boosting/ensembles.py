@@ -118,10 +118,10 @@ class Booster:
 
         Parameters
         ----------
-        rows : object
-            As `finder` takes them.
+        rows : ndarray or CSR matrix
+            As `rows` returns them.
         """
-        found = self.finder.leaves(rows)
+        found = self.finder.leaves(self.finder.rows(rows))
         for saids in self.said:
             yield list(islice(found, len(saids)))
 

@@ -13,7 +13,9 @@ from itertools import chain
 import numpy as np
 
 from .ensembles import Booster
-from .slopes import slopes_of
+from .slopes import Slopes, slopes_of
+
+_CELLS = 2**18  # leaves of rows that are looked at together
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,19 @@ class Rows:
     ----------
     X : ndarray or CSR matrix
         As the booster takes it.
-    places : object
-        X as what finds its leaves takes it.
     y : ndarray of shape (n,)
         As the loss takes it.
     weight : ndarray of shape (n,) or None
     """
 
     X: object
-    places: object
     y: np.ndarray
     weight: np.ndarray | None
 
     @classmethod
     def of(cls, booster, X, y, weight=None):
         """Return rows from X and labels or targets."""
-        X = booster.rows(X)
-        return cls(X, booster.finder.rows(X), booster.target(y), weight)
+        return cls(booster.rows(X), booster.target(y), weight)
 
     def slopes(self, booster):
         """Return derivatives of the losses of these rows, before the first round."""
@@ -81,15 +79,17 @@ class Leaves:
 
     def changes(self, way):
         """Return what leaves say more without each row, times a `way` for every leaf."""
-        more = self.said.take(self.leaf, mode="clip")  # without a check of bounds
-        more *= self.h
-        more += self.booster.stride * self.g
-        more *= (way / self.curvature).take(self.leaf, mode="clip")
+        way = way / self.curvature
+        more = (self.booster.stride * way).take(self.leaf, mode="clip")  # no check of bounds
+        more *= self.g
+        by_curvature = (self.said * way).take(self.leaf, mode="clip")
+        by_curvature *= self.h
+        more += by_curvature
         return more
 
     def agree(self):
         """Whether the leaves say what follows from these rows."""
-        step, here = -self.booster.stride / self.curvature, np.unique(self.leaf)
+        step, here = -self.booster.stride / self.curvature, np.bincount(self.leaf) > 0
         left = np.abs(step * self.total(self.g) - self.said)[here]
         size = np.abs(step * self.total(np.abs(self.g)))[here]
         return (left <= 1e-4 * size).all()  # gradients of histograms are float32
@@ -103,7 +103,7 @@ def _rounds(booster, trained, here):
     ValueError
         If those of the first round do not follow from the rows.
     """
-    rounds = zip(booster.said, booster.leaves(trained.places), strict=True)
+    rounds = zip(booster.said, booster.leaves(trained.X), strict=True)
     for t, (saids, found) in enumerate(rounds):
         g, h = here.derivatives()
         trees = [
@@ -144,21 +144,45 @@ def effects_on_rows(booster, trained, asked, at_the_end):
     told, m = np.zeros(len(trained.y)), len(asked.y)
     rounds = _rounds(booster, trained, trained.slopes(booster))
     first = next(rounds)  # other rows are refused before those asked go their way
-    there = asked.slopes(booster)
-    if at_the_end:
-        for saids, found in zip(booster.said, booster.leaves(asked.places), strict=True):
-            for k, (said, leaf) in enumerate(zip(saids, found, strict=True)):
-                there.step(k, said, leaf)
-        slopes, _ = there.derivatives()
-    for trees, found in zip(chain([first], rounds), booster.leaves(asked.places), strict=True):
-        if not at_the_end:
-            slopes, _ = there.derivatives()
-        for k, (tree, leaf) in enumerate(zip(trees, found, strict=True)):
-            way = np.bincount(leaf, weights=slopes[:, k], minlength=len(tree.said)) / m
-            told += tree.changes(way)
-            if not at_the_end:
-                there.step(k, tree.said, leaf)
+    ways = (_ways_at_the_end if at_the_end else _ways_of_then)(booster, asked)
+    for trees, of_trees in zip(chain([first], rounds), ways, strict=True):
+        for tree, way in zip(trees, of_trees, strict=True):
+            told += tree.changes(way / m)
     return booster.unit * told
+
+
+def _ways_of_then(booster, asked):
+    """Yield sums of slopes over the rows in each leaf: for each round, an array for each predictor.
+
+    They are the slopes at the predictions before the round.
+    """
+    there = asked.slopes(booster)
+    for saids, found in zip(booster.said, booster.leaves(asked.X), strict=True):
+        slopes, _ = there.derivatives()
+        yield [
+            np.bincount(leaf, weights=slopes[:, k], minlength=len(said))
+            for k, (said, leaf) in enumerate(zip(saids, found, strict=True))
+        ]
+        for k, (said, leaf) in enumerate(zip(saids, found, strict=True)):
+            there.step(k, said, leaf)
+
+
+def _ways_at_the_end(booster, asked):
+    """Return what `_ways_of_then` yields, but by slopes at the last predictions, as a list."""
+    said = np.concatenate([said for saids in booster.said for said in saids])
+    shape = len(booster.said), len(booster.said[0])
+    sizes = np.array([len(said) for saids in booster.said for said in saids])
+    begins = (np.cumsum(sizes) - sizes).reshape(*shape, 1)
+    ways, step = np.zeros(len(said)), max(1, _CELLS // len(sizes))
+    for first in range(0, len(asked.y), step):
+        here = slice(first, first + step)
+        leaf = begins + np.array(list(booster.leaves(asked.X[here])))
+        raw = booster.start(asked.X[here]) + said.take(leaf).sum(axis=0).T
+        slopes, _ = Slopes(booster.loss, raw, asked.y[here], None).derivatives()
+        weights = np.broadcast_to(slopes.T, leaf.shape)
+        ways += np.bincount(leaf.ravel(), weights=weights.ravel(), minlength=len(ways))
+    each = np.split(ways, begins.ravel()[1:])
+    return [each[i : i + shape[1]] for i in range(0, len(each), shape[1])]
 
 
 def effects_of_rows(booster, trained):
