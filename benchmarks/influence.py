@@ -7,14 +7,20 @@ say more than seconds on a machine that does other work too.
 """
 
 import tracemalloc
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.datasets import make_classification
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
 
 from skdvl import BoostInValuator, InfluenceValuator
 
@@ -25,6 +31,11 @@ def data(n, d):
     X, y = make_classification(
         n + N_VAL, d, n_informative=d // 2, flip_y=0.1, class_sep=0.7, random_state=0
     )
+    return X[:n], y[:n], {"X_val": X[n:], "y_val": y[n:]}
+
+
+def targets(n, d):
+    X, y = make_regression(n + N_VAL, d, n_informative=d // 2, noise=20.0, random_state=0)
     return X[:n], y[:n], {"X_val": X[n:], "y_val": y[n:]}
 
 
@@ -84,22 +95,27 @@ def many_rows():
 
 
 def boosting():
-    """Print what share of the booster's own fit its influence takes."""
-    X, y, given = data(10_000, 20)
-    boosters = (
-        GradientBoostingClassifier(n_estimators=100),
-        HistGradientBoostingClassifier(max_iter=100, early_stopping=False),
-    )
-    for booster in boosters:
-        fits, ours = [], []
-        for _ in range(TURNS):
-            fits.append(seconds_of(lambda b=booster: b.fit(X, y))[0])
-            valuator = BoostInValuator(booster, prefit=True)
-            ours.append(seconds_of(lambda v=valuator: v.fit(X, y, **given))[0])
-        name, share = type(booster).__name__, min(ours) / min(fits)
-        print(
-            f"{name}, 100 rounds of 10000 x 20: fit {min(fits):.2f} s, influence {share:.1%} of it"
-        )
+    """Print what share of the booster's own fit its influence takes, both on one thread."""
+    histograms = {"max_iter": 100, "early_stopping": False}
+    for make, booster, n_columns in (
+        (data, GradientBoostingClassifier(n_estimators=100), (20,)),
+        (data, HistGradientBoostingClassifier(**histograms), (20, 50)),
+        (targets, HistGradientBoostingRegressor(**histograms), (20, 50)),
+    ):
+        for d in n_columns:
+            X, y, given = make(10_000, d)
+            fits, ours = [], []
+            for _ in range(TURNS):
+                with threadpool_limits(1):
+                    fits.append(seconds_of(lambda b=booster, X=X, y=y: b.fit(X, y))[0])
+                    valuator = BoostInValuator(booster, prefit=True)
+                    fit = partial(valuator.fit, X, y, **given)
+                    ours.append(min(seconds_of(fit)[0] for _ in range(TURNS)))
+            name, share = type(booster).__name__, min(ours) / min(fits)
+            print(
+                f"{name}, 100 rounds of 10000 x {d}: fit {min(fits):.2f} s, influence {share:.1%}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
