@@ -43,7 +43,7 @@ def show(line):
     """Print one line of the table."""
     low, middle, high = np.quantile(line.numbers, [0, 0.5, 1])
     spread = f"({low:.3g} to {high:.3g})" if len(line.numbers) > 1 else ""
-    print(f"  {line.what:36}{line.against:28}{middle:8.3g} {line.unit} {spread}", flush=True)
+    print(f"  {line.what:42}{line.against:28}{middle:8.3g} {line.unit} {spread}", flush=True)
 
 
 def draw(found, path):

@@ -38,6 +38,7 @@ from skdvl.utilities import ModelUtility, make_utility
 from skdvl.utilities.optimum import at_optimum
 
 N_VAL = 200
+REAL = ("breast_cancer",)  # in place of the numbers of rows and columns
 CASES = [
     (Ridge(), 500, 30),
     (LinearRegression(), 500, 30),
@@ -51,7 +52,7 @@ CASES = [
     (LinearDiscriminantAnalysis(), 300, 30),
     (QuadraticDiscriminantAnalysis(), 300, 10),
     (LogisticRegression(), 300, 30),
-    (LogisticRegression(), "breast_cancer"),
+    (LogisticRegression(), *REAL),
     (make_pipeline(StandardScaler(), LogisticRegression()), 300, 30),
     (at_optimum(LogisticRegression()), 300, 30),  # beside refits by Newton's solver
     (SVC(), 300, 30),
@@ -61,8 +62,13 @@ CASES = [
 ]
 
 
+def rows_of(estimator, *shape):
+    """Return (X, y, X_val, y_val): breast_cancer, or as many made rows and columns."""
+    return real_rows() if shape == REAL else made_rows(estimator, *shape)
+
+
 def real_rows():
-    """Return breast_cancer as (X, y, X_val, y_val), 100 rows of it for validation."""
+    """Return breast_cancer, 100 rows of it for validation."""
     X, y = load_breast_cancer(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(X))
     X, y = scale(X)[order], y[order]
@@ -70,7 +76,7 @@ def real_rows():
 
 
 def made_rows(estimator, n, d):
-    """Return rows for an estimator as (X, y, X_val, y_val), some of them for validation."""
+    """Return random rows for an estimator, some more of them for validation."""
     make = make_classification if is_classifier(estimator) else make_regression
     more = {"noise": 20.0}
     if is_classifier(estimator):
@@ -129,14 +135,13 @@ def measure(estimator, X, y, X_val, y_val):
 
 def one(estimator, *shape):
     """Print a line on an estimator: microseconds for each coalition, and ratios."""
-    is_real = shape == ("breast_cancer",)
-    line = measure(estimator, *(real_rows() if is_real else made_rows(estimator, *shape)))
+    line = measure(estimator, *rows_of(estimator, *shape))
     times = "".join(f"{us:10.1f}" for us in line) + " " * 10 * (4 - len(line))
     ratios = "".join(f"{line[0] / us:9.1f}x" for us in line[1:])
     name = str(estimator)
     if getattr(estimator, "solver", None) == "newton-cholesky":
         name = "LogisticRegression at its optimum"
-    if is_real:
+    if shape == REAL:
         name += " breast_cancer"
     print(f"{name:38}{times}{ratios}", flush=True)
 

@@ -66,18 +66,20 @@ def of_overhead():
 
 def of_kernels():
     """Yield how many times as fast kernels are, on sets and on prefixes of permutations."""
-    for estimator, n, d in (
+    for estimator, *shape in (
         (Ridge(), 500, 30),
         (GaussianNB(), 500, 30),
         (KNeighborsClassifier(), 500, 30),
         (LogisticRegression(), 300, 30),
+        (LogisticRegression(), *kernels.REAL),
     ):
-        sets = kernels.made_rows(estimator, n, d)
+        sets = kernels.rows_of(estimator, *shape)
         lines = [kernels.measure(estimator, *sets) for _ in range(TURNS)]
         for place, kind in ((2, "sets"), (3, "prefixes")):
             if len(lines[0]) > place:
                 ratios = [line[0] / line[place] for line in lines]
-                yield f"{_name(estimator)}, {kind}", "clone, fit, score", ratios
+                data = ", breast_cancer" if tuple(shape) == kernels.REAL else ""
+                yield f"{_name(estimator)}{data}, {kind}", "clone, fit, score", ratios
 
 
 def of_errors():
