@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from sklearn._loss.loss import HalfBinomialLoss
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 
 from skdvl import BoostInValuator
 from skdvl.boosting import read
@@ -134,10 +138,24 @@ def test_odds_are_left_alone_where_they_could_overflow():
     assert np.isfinite(valuator.fit(X, y).values_).all()
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", [GradientBoostingClassifier, HistGradientBoostingClassifier])
+def test_rows_asked_go_through_the_trees_in_pieces(kind, n_classes, monkeypatch):
+    X, y = make_classification(
+        300, 5, n_informative=4, n_redundant=0, n_classes=n_classes, random_state=0
+    )
+    valuator = BoostInValuator(kind(random_state=0).fit(X[:200], y[:200]), prefit=True)
+    rows = {"X": X[:200], "y": y[:200], "X_val": X[200:], "y_val": y[200:]}
+    values = valuator.fit(**rows).values_
+    monkeypatch.setattr("skdvl.boosting.shared_leaves._CELLS", 13 * n_classes * 100)
+    np.testing.assert_allclose(valuator.fit(**rows).values_, values, rtol=1e-9, atol=1e-15)
+
+
 def test_other_rows_are_refused_before_any_goes_through_the_trees(monkeypatch):
     X, y = make_classification(300, 5, random_state=0)
     model = HistGradientBoostingClassifier(max_iter=20).fit(X[:200], y[:200])
-    monkeypatch.setattr(OddsSlopes, "step", lambda *_: pytest.fail("a step before the check"))
+    for name in ("slopes.OddsSlopes.step", "shared_leaves._ways_at_the_end"):
+        monkeypatch.setattr(f"skdvl.boosting.{name}", lambda *_: pytest.fail("before the check"))
     for kind in ("influence", "boostin", "self_influence"):
         valuator = BoostInValuator(model, prefit=True, kind=kind)
         val = {} if kind == "self_influence" else {"X_val": X[:50], "y_val": y[:50]}

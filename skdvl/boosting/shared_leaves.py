@@ -15,7 +15,7 @@ import numpy as np
 from .ensembles import Booster
 from .slopes import Slopes, slopes_of
 
-_CELLS = 2**18  # leaves of rows that are looked at together
+_CELLS = 2**21  # leaves of rows that are looked at together
 
 
 @dataclass(frozen=True)
