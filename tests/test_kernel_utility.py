@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -26,6 +28,7 @@ from skdvl.truncation import FixedTruncation, RelativeTruncation
 from skdvl.utilities import KernelUtility, ModelUtility, make_utility, register_kernel
 from skdvl.utilities.kernels import Answers, Kernel, registry
 from skdvl.utilities.kernels.dummy import MeanKernel, PriorKernel
+from skdvl.utilities.kernels.neighbors import NeighborsRegressorKernel
 
 
 class Means(ClassifierMixin, BaseEstimator):
@@ -472,6 +475,73 @@ def test_estimators_may_name_their_kernel(data, monkeypatch):
     assert isinstance(make_utility(_refit(data, Own())).kernel, MeansKernel)
     refit = _refit(data, Heir())
     assert make_utility(refit) is refit
+
+
+@pytest.mark.parametrize("answer", [None, 42, ImportError("no such module")])
+def test_what_is_no_kernel_ends_no_fit(answer, data, monkeypatch):
+    monkeypatch.setattr(registry, "_registered", {})
+
+    def load(*_):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    class Own(DummyClassifier):
+        __skdvl_kernel__ = load
+
+    X, y, X_val, y_val = data
+    valuator = ShapleyValuator(Own(), stopping=MaxRounds(1), random_state=0)
+    with pytest.warns(RuntimeWarning, match=r"'Own.__skdvl_kernel__' cannot be loaded: "):
+        valuator.fit(X, y, X_val=X_val, y_val=y_val)
+    assert valuator.utility_info_.tier == "refit"
+    entries = [SimpleNamespace(value="a:Kernel", load=load)]
+    monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+    registry._plugins.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="'a:Kernel' cannot be loaded: "):
+            make_utility(_refit(data, DummyClassifier()))
+    finally:
+        registry._plugins.cache_clear()
+
+
+def test_each_kernel_gives_its_reason(data):
+    refit = _refit(data, LogisticRegression(class_weight="balanced"))
+    assert make_utility(refit) is refit
+    assert refit.reason.startswith("logistic: class_weight is given; optimum: solver=")
+
+
+def test_whole_numbers_are_left_to_refits_where_they_make_a_difference():
+    """Among rows of equal distance, scikit-learn chooses others for integers than for floats."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 3, (80, 3)), rng.normal(size=80)
+    masks = rng.random((500, 40)) < 0.3
+    scores = {}
+    for train, val in ((float, float), (int, int), (bool, bool), (float, int), (int, float)):
+        rows = X[:40].astype(train), y[:40], X[40:].astype(val), y[40:]
+        refit = _refit(rows, KNeighborsRegressor(3), "r2")
+        utility = make_utility(refit)
+        scores[train, val] = utility(masks)
+        np.testing.assert_allclose(scores[train, val], refit(masks), rtol=1e-9)
+        assert (utility is refit) == ((train, val) != (float, float))
+        assert utility is not refit or "scikit-learn treats in its own way" in refit.reason
+        linear = _refit(rows, Ridge(), "r2")
+        assert make_utility(linear) is not linear
+    assert not np.allclose(scores[float, float], scores[int, int])
+    frame = pd.DataFrame(X, columns=list("abc")).astype({"a": float})  # floats to scikit-learn
+    refit = _refit((frame[:40], y[:40], frame[40:], y[40:]), KNeighborsRegressor(3), "r2")
+    np.testing.assert_array_equal(make_utility(refit)(masks), scores[float, float])
+    with pytest.raises(AssertionError, match="in its own way"):
+        check_kernel(NeighborsRegressorKernel, KNeighborsRegressor(3), X, y)
+
+
+def test_time_is_taken_only_where_workers_wait(data, registered, monkeypatch):
+    asked = []
+    clocked = KernelUtility._clocked
+    monkeypatch.setattr(KernelUtility, "_clocked", lambda *a: asked.append(a) or clocked(*a))
+    alone = _fit(data)
+    assert not asked
+    _same(alone, _fit(data, n_jobs=2))
+    assert len(asked) == 1
 
 
 def test_packages_may_name_kernels(data, monkeypatch):

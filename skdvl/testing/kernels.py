@@ -12,7 +12,7 @@ from ..utilities import KernelUtility, ModelUtility, Scored
 from ..utilities.choice import random_masks
 from ..utilities.comparison import disagreement
 from ..utilities.kernels import Kernel
-from ..utilities.rows import plain_rows
+from ..utilities.rows import plain_rows, whole_numbers
 from ..utilities.scoring import make_score
 
 _OF_LABELS = ["accuracy", "balanced_accuracy", "f1", "f1_macro"]
@@ -87,7 +87,8 @@ def _check_scores(kind, refit, rng, n_coalitions, is_label):
         return None
     rows, reason = plain_rows(refit)
     assert rows is not None, f"no kernel is asked here: {reason}"
-    reason = kind.supports(refit.estimator, *rows)
+    reason = whole_numbers(refit) if kind.is_for_floats else None
+    reason = reason or kind.supports(refit.estimator, *rows)
     assert reason is None, f"the kernel declines: {reason}"
     before = [array.copy() for array in rows]
     kernel = kind(clone(refit.estimator), *rows)

@@ -9,12 +9,11 @@ from ..workers import quiet
 from .comparison import disagreement
 from .kernel import KernelUtility
 from .kernels import BUILT_IN, find_kernels
-from .rows import plain_rows
+from .rows import plain_rows, whole_numbers
 from .scoring import make_score
 
 _CHECKED = 16  # coalitions that are compared with refits before anything is scored
 _STEPS = 64  # at most, of a chain that is compared
-_CLOCKED = 64  # coalitions, or a quarter of a block
 
 
 def kernel_names(estimator):
@@ -99,6 +98,7 @@ def _find(refit, name):
     rows, reason = plain_rows(refit)
     if rows is None:
         return None, reason
+    reasons = {}
     for kind in kernels:
         try:
             utility, reason = _try(refit, kind, rows)
@@ -106,12 +106,16 @@ def _find(refit, name):
             utility, reason = None, _doubt(refit, kind, f"{type(error).__name__}: {error}")
         if utility is not None:
             return utility, ""
-    return None, reason
+        reasons.setdefault(reason, kind.name)
+    if len(reasons) == 1:
+        return None, reason
+    return None, "; ".join(f"{kernel}: {reason}" for reason, kernel in reasons.items())
 
 
 def _try(refit, kind, rows):
     """Return a utility by one kernel, or None and the reason."""
-    reason = kind.supports(refit.estimator, *rows)
+    reason = whole_numbers(refit) if kind.is_for_floats else None
+    reason = reason or kind.supports(refit.estimator, *rows)
     if reason:
         return None, reason
     score, reason = make_score(refit.scorer, kind, refit.y_val, refit.classes)
@@ -124,9 +128,7 @@ def _try(refit, kind, rows):
     with quiet():
         words = _first_disagreement(refit, kernel, score)
         if not words:
-            utility = KernelUtility(refit, kernel, score)
-            _clock(utility)
-            return utility, ""
+            return KernelUtility(refit, kernel, score), ""
     return None, _doubt(refit, kind, words)
 
 
@@ -191,17 +193,3 @@ def random_walks(rng, refit, n_walks):
 def _small_sizes(rng, n_sizes, n):
     """Draw sizes from 1 to n, uniform on a logarithmic scale."""
     return np.exp(rng.random(n_sizes) * np.log(n + 0.99)).astype(int).clip(1, n)
-
-
-def _clock(utility):
-    """Let a utility find out how long it takes, for coalitions of all sizes alike."""
-    rng = np.random.default_rng(1)
-    n, n_walks = utility.n_players, utility.lockstep(utility.n_players) or 1
-    n_masks = max(1, min(_CLOCKED, utility.block_size // 4))
-    masks = rng.permuted(np.arange(n) < rng.integers(1, n + 1, n_masks)[:, None], axis=1)
-    length = min(_CLOCKED, n)
-    order = rng.permuted(np.tile(np.arange(n), (n_walks, 1)), axis=1)
-    start = np.zeros((n_walks, n), dtype=bool)
-    for walk, size in enumerate(rng.integers(0, n - length + 1, n_walks)):
-        start[walk, order[walk, length : length + size]] = True
-    utility.clock(masks, Walks(start, order[:, :length]))

@@ -12,6 +12,8 @@ _DECISIONS = 2**21  # at most, of one call of a kernel on masks
 _STEPS = 2**16  # at most, of all walks that go in lockstep
 _CLOSED_FORM = 2**25  # decisions at most, of a kernel that knows values without coalitions
 _QUICK = 1e-5  # seconds; a process takes longer to be sent a coalition of a small block
+_CLOCKED = 64  # coalitions, or a quarter of a block, and steps of walks
+_PATIENCE = 0.1  # seconds, after which enough is known of how long it takes
 
 
 class KernelUtility(Utility):
@@ -112,26 +114,40 @@ class KernelUtility(Utility):
         return "chains" if self._chains(length) else "masks"
 
     def is_quick(self, length):
-        return self._seconds.get(self.tier(length), np.inf) < _QUICK
+        tier = self.tier(length)
+        if tier not in self._seconds:
+            self._seconds[tier] = self._clocked(tier)
+        return self._seconds[tier] < _QUICK
 
-    def clock(self, masks, walks):
-        """Find out how long an evaluation takes; this has no bearing on any score.
-
-        Parameters
-        ----------
-        masks : ndarray of bool of shape (B, n_players)
-        walks : skdvl.coalitions.Walks
-        """
+    def _clocked(self, tier):
+        """Return how long an evaluation takes, over coalitions of all sizes alike."""
+        rng, n = np.random.default_rng(1), self.n_players
+        n_masks = max(1, min(_CLOCKED, self.block_size // 4))
+        masks = rng.permuted(np.arange(n) < rng.integers(1, n + 1, n_masks)[:, None], axis=1)
+        walks = self._clocked_walks(rng) if tier == "chains" else None
         refit_seconds, _ = _timed(lambda: self.refit.evaluate(masks[:1]))
-        ways = {"masks": lambda: [self._by_masks(masks)[1]]}
-        if self._chains(walks.length):
-            ways["chains"] = lambda: [piece[-1] for piece in self._steps(walks)]
-        for tier, way in ways.items():
-            way()  # the first time, there may be something to set up
-            seconds, pieces = _timed(way)
-            is_certain = np.concatenate([piece.ravel() for piece in pieces])
-            unsure = 1 - np.count_nonzero(is_certain) / is_certain.size
-            self._seconds[tier] = seconds / is_certain.size + unsure * refit_seconds
+        for _ in range(2):  # the first time, there may be something to set up
+            began, n_asked, n_certain = perf_counter(), 0, 0
+            pieces = self._steps(walks) if walks else [self._by_masks(masks)]
+            for *_, is_certain in pieces:
+                n_asked += is_certain.size
+                n_certain += np.count_nonzero(is_certain)
+                seconds = perf_counter() - began
+                if seconds > _PATIENCE:
+                    break
+            if seconds > _PATIENCE:
+                break
+        return seconds / n_asked + (1 - n_certain / n_asked) * refit_seconds
+
+    def _clocked_walks(self, rng):
+        """Return some walks in lockstep, from sizes of all kinds."""
+        n = self.n_players
+        length, n_walks = min(_CLOCKED, n), self.lockstep(n)
+        order = rng.permuted(np.tile(np.arange(n), (n_walks, 1)), axis=1)
+        start = np.zeros((n_walks, n), dtype=bool)
+        for walk, size in enumerate(rng.integers(0, n - length + 1, n_walks)):
+            start[walk, order[walk, length : length + size]] = True
+        return Walks(start, order[:, :length])
 
     def __call__(self, masks):
         return self.evaluate(masks).scores

@@ -72,3 +72,12 @@ def _numbers(array, name):
     if not np.isfinite(array).all():
         return None, f"{name} has missing or infinite entries"
     return array, ""
+
+
+def whole_numbers(utility):
+    """Return which rows of a `ModelUtility` are not of floats, as a sentence fragment, or None."""
+    for name in ("X", "X_val"):
+        dtype = np.asarray(getattr(utility, name)).dtype
+        if dtype.kind != "f":
+            return f"{name} has entries of type {dtype}, which scikit-learn treats in its own way"
+    return None

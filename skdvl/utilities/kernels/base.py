@@ -95,6 +95,9 @@ class Kernel(ABC):
         decision[0]`` with two classes, and `decision` with more.
     rounding : float
         How far `decision` may be from that of a refit, relative to its size (at least 1).
+    is_for_floats : bool
+        Whether scikit-learn treats whole numbers, and booleans, in another way than the same
+        numbers as floats. The kernel is not asked where X or X_val holds some.
     ties_are_exact : bool
         Whether equal scores of two classes are equal in a refit, too, as counted votes are.
     deciders : callable or None
@@ -148,6 +151,7 @@ class Kernel(ABC):
     response = "prediction"
     has_decision_function = False
     rounding: float = 64 * np.finfo(float).eps
+    is_for_floats = False
     ties_are_exact = False
     deciders = None
     chains = None

@@ -56,7 +56,7 @@ def find_kernels(estimator, built_in):
     """
     kind, found = type(estimator), []
     if "__skdvl_kernel__" in vars(kind):
-        found.append(estimator.__skdvl_kernel__())
+        found += _named(f"{kind.__name__}.__skdvl_kernel__", estimator.__skdvl_kernel__)
     found += _registered.get(kind, [])
     found += [kernel for kernel in (*_plugins(), *built_in) if kind in kernel.estimators]
     return found
@@ -67,13 +67,18 @@ def _plugins():
     """Return the kernels of installed packages; one that cannot be loaded is left out."""
     found = []
     for entry in entry_points(group="skdvl.kernels"):
-        try:
-            kernel = entry.load()
-        except Exception as error:
-            warn_caller(
-                f"The kernel {entry.value!r} cannot be loaded: {type(error).__name__}: {error}",
-                RuntimeWarning,
-            )
-            continue
-        found.append(kernel)
+        found += _named(entry.value, entry.load)
     return found
+
+
+def _named(name, load):
+    """Return the kernel of somebody else's in a list, or warn and leave it out: it ends no fit."""
+    try:
+        kernel = load()
+        if isinstance(kernel, type) and issubclass(kernel, Kernel):
+            return [kernel]
+        words = f"it is {kernel!r}, and no subclass of Kernel"
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+    warn_caller(f"The kernel {name!r} cannot be loaded: {words}.", RuntimeWarning)
+    return []

@@ -17,6 +17,8 @@ _LARGEST_TABLE = 10**8  # entries; there are two to five tables of 4 or 8 bytes
 class _Neighbors(Kernel):
     """What classification and regression by nearest neighbours have in common."""
 
+    is_for_floats = True  # among others, brute force chooses other rows of equal distance
+
     @classmethod
     def supports(cls, estimator, X, y, X_val):
         if callable(estimator.weights):
