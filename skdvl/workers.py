@@ -135,6 +135,12 @@ def thread_map(function, tasks, *, n_jobs=None):
         return ordered_map(function, tasks, n_jobs=n_jobs)
 
 
+def n_workers(n_jobs):
+    """Return how many workers there are: one within a worker of somebody else's."""
+    backend, _ = get_active_backend()
+    return 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+
+
 def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     """Yield the result of every task, in order, while workers are busy with the next ones.
 
@@ -167,8 +173,7 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
     WorkerKilled
         If a task kills its worker process even where it runs alone.
     """
-    backend, _ = get_active_backend()
-    n_jobs = 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+    n_jobs = n_workers(n_jobs)
     if n_jobs == 1:
         with _settled(_here()) as errors:
             for chapter in chapters:
@@ -178,6 +183,7 @@ def ordered_stream(function, chapters, *, shared=(), n_jobs=None):
                     else:
                         yield _opened(_outcome(function, shared, task, errors))
         return
+    backend, _ = get_active_backend()
     call = _one_call if backend.supports_return_generator else _turns
     line, breaks = _Line(chapters, ahead=call is _one_call), 0
     with carried(shared, backend) as parcel:

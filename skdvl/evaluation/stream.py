@@ -6,10 +6,9 @@ from itertools import chain, islice
 from time import perf_counter
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from ..coalitions import Walks
-from ..workers import Ready, WorkerKilled, kills, ordered_stream
+from ..workers import Ready, WorkerKilled, kills, n_workers, ordered_stream
 from .blocks import assemble, cut, score_block
 from .rounds import Bundle, Single
 
@@ -64,7 +63,7 @@ def score_rounds(
     rounds, waiting = iter(rounds), deque()
     first_round = list(islice(rounds, 1))
     rounds = chain(first_round, rounds)
-    if effective_n_jobs(n_jobs) > 1 and _are_quick(utilities, *first_round):
+    if n_workers(n_jobs) > 1 and _are_quick(utilities, *first_round):
         n_jobs = 1
 
     def cut_batch(g, walks):

@@ -9,10 +9,10 @@ from sklearn.base import clone, is_classifier
 from ..coalitions import Walks
 from ..parcel import cloudpickle
 from ..utilities import KernelUtility, ModelUtility, Scored
-from ..utilities.choice import random_masks
+from ..utilities.choice import random_masks, why_not
 from ..utilities.comparison import disagreement
 from ..utilities.kernels import Kernel
-from ..utilities.rows import plain_rows, whole_numbers
+from ..utilities.rows import plain_rows
 from ..utilities.scoring import make_score
 
 _OF_LABELS = ["accuracy", "balanced_accuracy", "f1", "f1_macro"]
@@ -87,8 +87,7 @@ def _check_scores(kind, refit, rng, n_coalitions, is_label):
         return None
     rows, reason = plain_rows(refit)
     assert rows is not None, f"no kernel is asked here: {reason}"
-    reason = whole_numbers(refit) if kind.is_for_floats else None
-    reason = reason or kind.supports(refit.estimator, *rows)
+    reason = why_not(refit, kind, rows)
     assert reason is None, f"the kernel declines: {reason}"
     before = [array.copy() for array in rows]
     kernel = kind(clone(refit.estimator), *rows)

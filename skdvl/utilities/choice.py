@@ -112,10 +112,15 @@ def _find(refit, name):
     return None, "; ".join(f"{kernel}: {reason}" for reason, kernel in reasons.items())
 
 
+def why_not(refit, kind, rows):
+    """Return why a kernel declines an estimator and its plain rows, or None."""
+    reason = whole_numbers(refit) if kind.is_for_floats else None
+    return reason or kind.supports(refit.estimator, *rows)
+
+
 def _try(refit, kind, rows):
     """Return a utility by one kernel, or None and the reason."""
-    reason = whole_numbers(refit) if kind.is_for_floats else None
-    reason = reason or kind.supports(refit.estimator, *rows)
+    reason = why_not(refit, kind, rows)
     if reason:
         return None, reason
     score, reason = make_score(refit.scorer, kind, refit.y_val, refit.classes)

@@ -56,7 +56,7 @@ def find_kernels(estimator, built_in):
     """
     kind, found = type(estimator), []
     if "__skdvl_kernel__" in vars(kind):
-        found += _named(f"{kind.__name__}.__skdvl_kernel__", estimator.__skdvl_kernel__)
+        found += _loaded(f"{kind.__name__}.__skdvl_kernel__", estimator.__skdvl_kernel__)
     found += _registered.get(kind, [])
     found += [kernel for kernel in (*_plugins(), *built_in) if kind in kernel.estimators]
     return found
@@ -67,11 +67,11 @@ def _plugins():
     """Return the kernels of installed packages; one that cannot be loaded is left out."""
     found = []
     for entry in entry_points(group="skdvl.kernels"):
-        found += _named(entry.value, entry.load)
+        found += _loaded(entry.value, entry.load)
     return found
 
 
-def _named(name, load):
+def _loaded(name, load):
     """Return the kernel of somebody else's in a list, or warn and leave it out: it ends no fit."""
     try:
         kernel = load()
