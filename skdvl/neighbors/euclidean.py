@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from sklearn.utils import gen_batches
 
 from .order import argsorted, bits_of, numbered, rows_of, settle, sort_keys
 
 _SMALL = 2**17  # pairs that are sorted at once: few enough for a fast cache
+_ROWS = 4096  # that are laid out at once
 _UNITS = 1, 16, 1024  # parts of one, of which the numbers of a grid are multiples
 _MANY = 0.25  # share of undecided rows, from which on all distances are taken pair by pair
 _MAGIC = 2.0**52  # added to a number, leaves it rounded in the lower bits
@@ -50,24 +52,28 @@ class Products:
         centre = X.mean(axis=0)
         if unit:
             centre = np.round(centre * unit) / unit
-        X = X - centre
-        V = X if V is None else V - centre
-        square, V_square = (np.einsum("ij,ij->i", Z, Z) for Z in (X, V))
+        n, d = X.shape
+        train = np.empty((d + 2, n))
+        for rows in gen_batches(n, _ROWS):
+            np.subtract(X[rows].T, centre[:, None], out=train[:d, rows])
+        V = train[:d].T if V is None else V - centre
+        square, V_square = np.einsum("ij,ij->j", train[:d], train[:d]), np.einsum("ij,ij->i", V, V)
         reach = (np.sqrt(square.max()) + np.sqrt(V_square.max())) ** 2
         if not 1e-200 < reach < 1e200:
             return None
-        n_bits = max(12, bits_of(len(X)))  # at most 52 are left, as many as a float rounds to
+        n_bits = max(12, bits_of(n))  # at most 52 are left, as many as a float rounds to
         room = 2.0 ** (62 - n_bits)
         if unit and unit**2 * reach <= room:
             scale, doubt = float(unit), 0  # whole numbers throughout
         else:
             scale = 2.0 ** np.floor(np.log2(room / reach) / 2)
-            n_terms = X.shape[1] + 2  # each may be rounded to a unit, or be as wrong as eps
+            n_terms = d + 2  # each may be rounded to a unit, or be as wrong as eps
             wrong = n_terms + (2 * n_terms + 16) * np.finfo(float).eps * reach * scale**2
             doubt = int(np.ceil(2 * wrong)) + 2
-        train = np.vstack([X.T * scale, square * scale**2, np.ones(len(X))])
         constant = V_square[:, None] * scale**2 + (_MAGIC + doubt)
         asking = np.hstack([V * (-2 * scale), np.ones((len(V), 1)), constant])
+        train[:d] *= scale
+        train[d], train[d + 1] = square * scale**2, 1
         return cls(pairs, train, asking, n_bits, doubt)
 
     def lines(self, first, last, n_rows):
@@ -76,7 +82,7 @@ class Products:
         own, shift = numbered(n), np.uint64(self.n_bits)
         inner, plain = max(1, _SMALL // n), False
         products = np.empty((min(n_rows, last - first), n))
-        gaps = np.empty((min(inner, n_rows), n), dtype=np.uint64)
+        keys, gaps = np.empty((2, min(inner, n_rows), n), dtype=np.uint64)
         for begin in range(first, last, n_rows):
             end = min(begin + n_rows, last)
             np.matmul(self.asking[begin:end], self.train, out=products[: end - begin])
@@ -85,10 +91,10 @@ class Products:
                 if plain:
                     yield start, self._plain(start, stop), None
                     continue
-                keys = products[start - begin : stop - begin].view(np.uint64)
-                keys <<= shift
-                keys += own
-                order, plain = self._order(keys, start, stop, gaps)
+                bits = products[start - begin : stop - begin].view(np.uint64)
+                np.left_shift(bits, shift, out=keys[: len(bits)])
+                keys[: len(bits)] += own
+                order, plain = self._order(keys[: len(bits)], start, stop, gaps)
                 yield start, order, None
 
     def _order(self, keys, first, last, gaps):

@@ -7,8 +7,8 @@ distances apart, the distances themselves are looked at.
 
 import numpy as np
 
-_LAST = np.uint64(2**64 - 1)  # sorts behind every distance, NaN included
-_INFINITY = np.uint64(0x7FF << 52)  # the bits of a float, behind those of all finite ones
+from .sorting import sort_lines
+
 _SIGN = np.uint64(2**63)
 _LARGE = 2.0**1022
 _FEW = 1000  # rows, below which a stable argsort is as quick
@@ -44,7 +44,7 @@ def nearest_first(distances, alone=None):
         keys = sort_keys(keys, alone)
     else:
         keys, n_bits = _keys(distances)
-        keys = sort_keys(keys, alone, _LAST)
+        keys = sort_keys(keys, alone, are_floats=False)
     linked = keys[:, 1:] ^ keys[:, :-1] < np.uint64(2**n_bits)
     order = rows_of(keys, n_bits)
     if distances.dtype == np.float64:
@@ -78,20 +78,20 @@ def numbered(n):
     return np.arange(2**52, 2**52 + n, dtype=np.uint64)
 
 
-def sort_keys(keys, alone=None, last=_INFINITY):
-    """Sort each line of keys in place; return it without the players that are left out.
+def sort_keys(keys, alone=None, are_floats=True):
+    """Sort each line of keys, in place or not; return it without the players that are left out.
 
     Parameters
     ----------
     keys : ndarray of uint64 of shape (n_games, n_players)
     alone : ndarray of int or None, default=None
-    last : uint64
-        A key behind all others. Where it is the bits of an infinite float, all keys must be those
-        of positive floats, which are sorted nearly twice as fast as unsigned integers.
+    are_floats : bool, default=True
+        Whether all keys are the bits of positive floats, which are sorted nearly twice as fast as
+        unsigned integers.
     """
     if alone is not None:
-        keys[np.arange(len(keys)), alone] = last
-    (keys.view(np.float64) if last == _INFINITY else keys).sort(axis=1)
+        keys[np.arange(len(keys)), alone] = keys.max(axis=1)  # so that it is the last, or its twin
+    keys = sort_lines(keys.view(np.float64) if are_floats else keys).view(np.uint64)
     return keys if alone is None else keys[:, :-1]
 
 

@@ -120,19 +120,15 @@ class Seats:
         return cls(n_neighbors, asked, pushed_out, both, both_less)
 
     @cached_property
-    def shares(self):
-        """Return `asked` and `pushed_out`, divided by the number of seats."""
-        return self.asked / self.n_neighbors, self.pushed_out / self.n_neighbors
+    def share(self):
+        """Return `asked`, divided by the number of seats."""
+        return self.asked / self.n_neighbors
 
     @cached_property
     def units(self):
-        """Return `pushed_out`, divided by the number of seats, as integers, and what 1 of them is.
-
-        Any sum of them fits into 64 bits.
-        """
-        pushed_out = self.shares[1]
-        unit = 2.0 ** (np.ceil(np.log2(max(np.abs(pushed_out).sum(), 1e-300))) - 61)
-        return np.rint(pushed_out / unit).astype(np.int64), unit
+        """Return `share` as integers, four times the largest of which fits 64 bits, and the unit."""
+        unit = 2.0 ** (np.ceil(np.log2(max(self.share.max(initial=0), 1e-300))) - 61)
+        return np.rint(self.share / unit).astype(np.int64), unit
 
     def first(self, n):
         """Return the chances of the n nearest; the others are present, or not, as before.

@@ -27,8 +27,8 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None, room=None):
         Of the semivalue; see `skdvl.semivalues`. None: Shapley values.
     seats : Seats or None, default=None
         Of the semivalue, where they are known already.
-    room : ndarray of float of shape (3, n_games, n_players) or None, default=None
-        To be written to; its first third is returned.
+    room : ndarray of float of shape (2, n_games, n_players) or None, default=None
+        To be written to; its first half is returned.
 
     Returns
     -------
@@ -48,22 +48,20 @@ def label_values(matches, n_neighbors, size_pmf=None, *, seats=None, room=None):
     array([[ 0.833, -0.167,  0.333]])
     """
     seats = _seats(seats, matches.shape[1], n_neighbors, size_pmf)
-    asked, pushed_out = seats.shares
-    values, lost, whole = np.empty((3, *matches.shape)) if room is None else room
-    # What those farther lose is what all do, less those who are as near.
-    if matches.dtype == bool:  # a running sum of integers takes a quarter of the time
-        whole, (units, unit) = whole.view(np.int64), seats.units
-        np.multiply(matches, units, out=whole)
-        whole[:, 0] -= whole.sum(axis=1)
-        np.cumsum(whole, axis=1, out=whole)
-        np.multiply(whole, unit, out=lost)
-    else:
-        np.multiply(matches, pushed_out, out=lost)
-        np.cumsum(lost, axis=1, out=lost)
-        lost -= lost[:, -1:].copy()
-    np.multiply(matches, asked, out=values)
-    values += lost
-    return values
+    values, steps = np.empty((2, *matches.shape)) if room is None else room
+    # A player is worth as much as the next one, but for where one of the two alone is right and
+    # asked: how likely a rank is asked falls by the chance of being pushed out from there.
+    if matches.dtype != bool:
+        told, share = matches.astype(float, copy=False), seats.share
+        np.multiply(told[:, :-1] - told[:, 1:], share[:-1], out=steps[:, :-1])
+        np.multiply(told[:, -1:], share[-1:], out=steps[:, -1:])
+        return np.cumsum(steps[:, ::-1], axis=1, out=values[:, ::-1])[:, ::-1]
+    # Sums of integers are exact, so these may run forwards, which takes a quarter of the time.
+    (share, unit), steps, told = seats.units, steps.view(np.int64), matches.view(np.int8)
+    np.multiply(told[:, 1:] - told[:, :-1], share[:-1], out=steps[:, 1:])
+    steps[:, 0] = told[:, -1] * share[-1] - steps[:, 1:].sum(axis=1)
+    np.cumsum(steps, axis=1, out=steps)
+    return np.multiply(steps, unit, out=values)
 
 
 def share_values(matches, n_neighbors, n_classes, size_pmf=None, *, seats=None, n_right=None):

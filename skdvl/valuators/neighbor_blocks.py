@@ -74,12 +74,12 @@ class Blocks:
         n = len(self.game.y)
         n_players = n if self.players is None else int(self.players.max()) + 1
         total, square, placed = np.zeros(n_players), np.zeros(n_players), np.zeros(n)
-        largest, room = 0.0, np.empty((3, 0, 0))
+        largest, room = 0.0, np.empty((2, 0, 0))
         for begin, order, distances in self._lines(first, last):
             weights = self._weights(distances)
             largest = max(largest, 1.0 if weights is None else float(weights.max(initial=0)))
             if room.shape[1:] != order.shape:
-                room = np.empty((3, *order.shape))
+                room = np.empty((2, *order.shape))
             values = self._values(begin, order, distances, weights, room)
             far = self._far(begin, len(order))
             is_few = self.game.cut is not None and far is None  # players, and none is there twice

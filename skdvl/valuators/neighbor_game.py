@@ -13,7 +13,9 @@ from .neighbor_blocks import Blocks, Refusal, block_sums
 
 _TASK = 2**23  # pairs, or as many rows as make a matrix product worth while
 _BLOCK = 2**20  # pairs whose distances are held at once, at most, and likewise
-_ROWS = 48  # at least; with fewer, laying out the training rows takes longer than the product
+# At least; with fewer, laying out the training rows takes longer than the product. With more, those
+# of a hundred thousand training rows would take fresh memory each time.
+_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def solve(game, player_of_row, n_jobs=None):
     players = None if np.array_equal(player_of_row, np.arange(n)) else player_of_row
     budget = get_config()["working_memory"] * 2**20 // (16 * n)
     n_rows = int(np.clip(budget, 1, max(_ROWS, _BLOCK // n)))
-    step = max(_ROWS, _TASK // (game.cut or n))
+    step = max(1, _TASK // (game.cut or n) // _ROWS) * _ROWS
     tasks = [(first, min(first + step, n_scored)) for first in range(0, n_scored, step)]
     with pinned_threads():
         search = make_search(game)
