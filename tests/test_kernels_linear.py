@@ -182,6 +182,27 @@ def test_what_is_too_ill_conditioned_is_not_sure():
         assert not kernel(estimator, X, y, X_val)(masks).is_sure.any()
 
 
+@pytest.mark.parametrize("solver", ["svd", "cholesky"])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e4])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_penalty_that_is_small_beside_the_rounding_of_means(solver, offset, fit_intercept):
+    """With fewer rows than features, a refit then takes that rounding for a direction of its own."""
+    rng, sure = np.random.default_rng(0), []
+    for size in (1.0, 1e3, 1e6, 1e8, 1e10, 1e12):
+        for alpha in (1e-8, 1e-3, 1.0, 1e3):
+            d = int(rng.integers(4, 25))
+            X = (rng.normal(size=(40, d)) + offset) * size
+            y = rng.normal(size=30)
+            estimator = Ridge(alpha, solver=solver, fit_intercept=fit_intercept)
+            masks = some_masks(30, 20, seed=d)
+            answers = RidgeKernel(estimator, X[:30], y, X[30:])(masks)
+            compare(estimator, X[:30], y, X[30:], masks, answers, tolerance=1e-9)
+            few = masks.sum(axis=1) < d
+            sure.append((size <= 1e3 and alpha >= 1e-3, answers.is_sure[few].mean()))
+    sure = np.array(sure)
+    assert offset == 1e4 or sure[sure[:, 0] == 1, 1].mean() > 0.9
+
+
 def test_regression_on_bundled_data():
     X, y, X_val = bundled(load_diabetes, 100)
     for estimator in (Ridge(), Ridge(0.1, solver="svd"), LinearRegression()):

@@ -71,6 +71,8 @@ def penalised(u, e, alpha):
     weights : ndarray of shape (B, n_targets, d)
     errors : ndarray of shape (B,)
         By how much rounding errors may grow.
+    steepest : ndarray of shape (B,)
+        By how much weights may change with a target, at most.
     """
     gram = u @ np.swapaxes(u, 1, 2)
     diagonal = np.einsum("bii->bi", gram)
@@ -82,7 +84,8 @@ def penalised(u, e, alpha):
     squares = diagonal.sum(axis=1)
     share = np.sqrt((dual**2).sum(axis=1).max(axis=1) / u.shape[1]) * squares
     errors = np.maximum(errors, share)
-    return np.swapaxes(dual, 1, 2) @ u, np.where(np.isfinite(errors), errors, np.inf)
+    steepest = np.sqrt(np.einsum("bii->b", inverse))
+    return np.swapaxes(dual, 1, 2) @ u, np.where(np.isfinite(errors), errors, np.inf), steepest
 
 
 def shortest(u, e, cutoff, noise):

@@ -225,8 +225,10 @@ class LeastSquares:
             weights = np.zeros((len(rows), self.n_targets, self.d))
             return self.with_intercept(weights, x[:, 0], y[:, 0], count), np.isfinite(count)
         if self.alpha:
-            weights, errors = penalised(u, e / self.scale, self.alpha)
+            weights, errors, steepest = penalised(u, e / self.scale, self.alpha)
             weights *= self.scale[:, None]
+            if self.fit_intercept:
+                errors += self._beside_rows(x, (u**2).sum(axis=(1, 2)), steepest)
         else:
             weights, errors = shortest(u, e, self.cutoff, self._noise(rows.shape[1]))
         left = (u**2).sum(axis=(1, 2)) + self.alpha
@@ -240,6 +242,30 @@ class LeastSquares:
         if size > self.d or not self.fit_intercept:
             return 0.0
         return 20 * EPS * np.sqrt(size) * np.linalg.norm(self.largest)
+
+    def _beside_rows(self, x, left, steepest):
+        """Return what the rounding of means adds to errors, with an intercept and a penalty.
+
+        Rows about their mean have one direction less than there are rows. In a refit they do have
+        it, as long as rounding makes it, and its weights are zero only as far as that goes.
+
+        Parameters
+        ----------
+        x : ndarray of shape (B, size, d)
+        left : ndarray of shape (B,)
+            Length of all rows about their mean, squared.
+        steepest : ndarray of shape (B,)
+        """
+        size = x.shape[1]
+        mean = np.sqrt(size) * np.linalg.norm(x.mean(axis=1) + self.x_mean, axis=1)
+        of_mean = (EPS * mean) ** 2
+        if self.by_svd:
+            length = mean + np.sqrt(left)
+            along = np.minimum(EPS * length / self.alpha, 0.5 / np.sqrt(self.alpha))
+            turned = length * along * np.sqrt(size) * np.linalg.norm(np.abs(self.X).max(axis=0))
+        else:
+            turned = mean * np.minimum(1, EPS * left / self.alpha)
+        return (mean + turned) * steepest + of_mean / (self.alpha + of_mean) / EPS
 
 
 def _diagonal(matrices):
