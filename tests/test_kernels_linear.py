@@ -186,7 +186,7 @@ def test_what_is_too_ill_conditioned_is_not_sure():
 @pytest.mark.parametrize("offset", [0.0, 1.0, 1e4])
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_a_penalty_that_is_small_beside_the_rounding_of_means(solver, offset, fit_intercept):
-    """With fewer rows than features, a refit then takes that rounding for a direction of its own."""
+    """With fewer rows than features, a refit takes that rounding for a direction of its own."""
     rng, sure = np.random.default_rng(0), []
     for size in (1.0, 1e3, 1e6, 1e8, 1e10, 1e12):
         for alpha in (1e-8, 1e-3, 1.0, 1e3):

@@ -126,7 +126,7 @@ class Seats:
 
     @cached_property
     def units(self):
-        """Return `share` as integers, four times the largest of which fits 64 bits, and the unit."""
+        """Return `share` as integers, of which four of the largest fit 64 bits, and the unit."""
         unit = 2.0 ** (np.ceil(np.log2(max(self.share.max(initial=0), 1e-300))) - 61)
         return np.rint(self.share / unit).astype(np.int64), unit
 
