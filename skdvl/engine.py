@@ -154,7 +154,7 @@ def _together(games, rules, run):
     """
     bundles = [1]
     for g, game in enumerate(games):
-        if game.utility.walk is not None:
+        if game.utility.walk is not None or rules.truncation is not None:
             walks = _draw(game, rules.sampler, 0, Streams(run.seed, g))
             n_walks = game.utility.lockstep(walks.length) or 1
             bundles.append(n_walks // len(walks))

@@ -106,6 +106,26 @@ class Wrong(MeansKernel):
             yield Answers(answers.decision[::-1] * 1.0, answers.is_sure)
 
 
+class Several(MeansKernel):
+    """Has no chains, and is no quicker than refits of fewer than five coalitions."""
+
+    name = "several"
+    at_least = 5
+    chains = None
+
+    def __call__(self, masks):
+        Several.asked = (*Several.asked, len(masks))
+        return super().__call__(masks)
+
+
+@pytest.fixture
+def several(monkeypatch):
+    monkeypatch.setattr("skdvl.samplers.permutation._EVALUATIONS_PER_ROUND", 24)  # a single walk
+    monkeypatch.setattr(registry, "_registered", {})
+    register_kernel(Means, Several)
+    monkeypatch.setattr(Several, "asked", ())
+
+
 @pytest.fixture
 def registered(monkeypatch):
     monkeypatch.setattr(registry, "_registered", {})
@@ -254,6 +274,59 @@ def test_walks_of_several_rounds_go_in_lockstep(data, registered):
     assert sum(shape == (22, 24) for shape in MeansKernel.asked) == 2  # of four rounds, for three
     _fit(data, truncation=RelativeTruncation(rtol=0.05))
     assert MeansKernel.asked[-1] == (22, 24)
+
+
+def test_few_coalitions_are_refitted(data, several):
+    refit = _refit(data)
+    utility = make_utility(refit)
+    masks = np.random.default_rng(0).random((60, 24)) < 0.6
+    masks = masks[utility.kernel(masks).is_sure][:9]
+    Several.asked = ()
+    for n in range(1, 10):
+        scored = utility.evaluate(masks[:n])
+        np.testing.assert_array_equal(scored.scores, refit(masks[:n]))
+        assert scored.n_refitted == (n if n < 5 else 0)
+    assert Several.asked == (5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("groups", [False, True])
+@pytest.mark.parametrize("cv", [None, 2])
+@pytest.mark.parametrize("rule", [RelativeTruncation(rtol=0.05), FixedTruncation(0.5)], ids=str)
+def test_walks_that_may_end_go_on_together(rule, cv, groups, data, several):
+    """Those of several rounds, of which only what goes on is scored: with the values of refits."""
+    X, y, X_val, y_val = data
+    given = {"X_val": X_val, "y_val": y_val} if cv is None else {}
+    if groups:
+        given["groups"] = np.arange(len(X)) // 2
+
+    def fit(kernel, **params):
+        params = {"stopping": MaxRounds(18), "truncation": rule, "cv": cv or 5} | params
+        valuator = ShapleyValuator(
+            Means(), kernel=kernel, random_state=0, store_history=True, **params
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitFailedWarning)
+            return valuator.fit(X, y, **given)
+
+    by_kernel, by_refits = (fit(kernel) for kernel in ("several", "refit"))
+    _same(by_kernel, by_refits)
+    sizes = np.array(Several.asked)
+    assert sizes.max() == 16 and sizes.min() >= 5
+    if type(rule) is RelativeTruncation:
+        assert np.count_nonzero(sizes < 12) > 3  # some have ended
+    info = by_kernel.utility_info_
+    assert 0 < info.n_refitted < info.n_scored / 2 and info.n_scored >= by_kernel.n_evaluations_
+
+
+@pytest.mark.parametrize("n_rounds", [1, 15, 16, 17])
+def test_resumed_among_walks_that_may_end(n_rounds, data, several, tmp_path):
+    params = {"truncation": RelativeTruncation(rtol=0.05)}
+    whole = _fit(data, stopping=MaxRounds(20), **params)
+    part = _fit(data, stopping=MaxRounds(n_rounds), checkpoint=tmp_path / "run", **params)
+    assert part.n_rounds_ == n_rounds
+    _same(whole, _fit(data, stopping=MaxRounds(20), checkpoint=tmp_path / "run", **params))
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        _same(whole, _fit(data, stopping=MaxRounds(20), **params))
 
 
 @pytest.mark.parametrize("n_rounds", [1, 2, 3])

@@ -11,15 +11,15 @@ from .rounds import Effort, Part
 def cut(utility, walks, is_truncated):
     """Yield (walks, first step, last step), each of about `block_size` coalitions.
 
-    A walk is cut into steps only where they do not depend on each other; where it may end
-    early and steps are scored one by one, each walk is a block.
+    A walk is cut into steps only where they do not depend on each other. Where it may end early,
+    the utility says how many walks go on together, step by step.
     """
     steps = walks.length + 1
     size = draws_per_round(walks.n_players, at_most=utility.block_size)
     walking = utility.walk is not None
     if walking or is_truncated or steps <= size:
         n_walks = 1 if is_truncated and not walking else max(1, size // steps)
-        if walking:
+        if walking or is_truncated:
             n_walks = utility.lockstep(walks.length) or n_walks
         for first in range(0, len(walks), n_walks):
             yield walks.rows(first, first + n_walks), 0, steps
@@ -128,15 +128,24 @@ def _pieces(utility, walks, first, last, rule, is_going, known):
         return
     n_steps = last - first if rule is None else 1
     for step in range(first, last, n_steps):
-        masks = walks.masks(step, min(step + n_steps, last))
+        asked = np.flatnonzero(is_going)
+        masks = walks.masks(step, min(step + n_steps, last))[asked]
         shape, flat = masks.shape[:2], masks.reshape(-1, masks.shape[2])
         if known is None:
             scored = utility.evaluate(flat)
         else:
-            part = slice(step - first, step - first + shape[1])
-            scored = _completed(utility, flat, *(k if k is None else k[:, part] for k in known))
-        noise = None if scored.noise is None else scored.noise.reshape(*shape, 2)
-        yield scored.scores.reshape(shape), scored.failures, scored.n_refitted, noise
+            part = (asked, slice(step - first, step - first + shape[1]))
+            scored = _completed(utility, flat, *(k if k is None else k[part] for k in known))
+        scores = np.zeros((len(walks), shape[1]))  # of walks that have ended, nobody reads any
+        scores[asked] = scored.scores.reshape(shape)
+        noise = None if scored.noise is None else np.zeros((*scores.shape, 2))
+        if noise is not None:
+            noise[asked] = scored.noise.reshape(*shape, 2)
+        failures = {
+            int(asked[place // shape[1]]) * shape[1] + place % shape[1]: words
+            for place, words in scored.failures.items()
+        }
+        yield scores, failures, scored.n_refitted, noise
 
 
 def _completed(utility, masks, scores, noise):

@@ -198,10 +198,11 @@ class Utility(ABC):
         return None
 
     def lockstep(self, length):
-        """Return how many walks of a length `walk` is given at once, or None.
+        """Return how many walks of a length go on together, step by step, or None.
 
-        None gives it as many walks of one round as `block_size` coalitions make. A number may be
-        met by walks of several rounds.
+        Asked where there is a `walk`, and where walks may end early. None gives `walk` as many
+        walks of one round as `block_size` coalitions make, and scores a single one where there is
+        none. A number may be met by walks of several rounds.
 
         Parameters
         ----------

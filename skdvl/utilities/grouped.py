@@ -64,6 +64,9 @@ class GroupedUtility(Utility):
         noise = np.concatenate([piece.noise for piece in pieces]) if self.is_noisy else None
         return Scored(scores, failures, sum(piece.n_refitted for piece in pieces), noise)
 
+    def lockstep(self, length):
+        return self.utility.lockstep(0)
+
     def is_quick(self, length):
         return self.utility.is_quick(0)
 

@@ -10,6 +10,7 @@ from .base import Scored, Utility
 
 _DECISIONS = 2**21  # at most, of one call of a kernel on masks
 _STEPS = 2**16  # at most, of all walks that go in lockstep
+_TOGETHER = 16  # walks that may end early, of a kernel that one coalition alone is nothing for
 _CLOSED_FORM = 2**25  # decisions at most, of a kernel that knows values without coalitions
 _QUICK = 1e-5  # seconds; a process takes longer to be sent a coalition of a small block
 _CLOCKED = 64  # coalitions, or a quarter of a block, and steps of walks
@@ -102,9 +103,9 @@ class KernelUtility(Utility):
         return np.bincount(rows.T.ravel(), values.ravel(), self.n_players) / len(values)
 
     def lockstep(self, length):
-        if not self._chains(length):
-            return None
-        return max(1, min(self.kernel.lockstep, _STEPS // (length + 1)))
+        if self._chains(length):
+            return max(1, min(self.kernel.lockstep, _STEPS // (length + 1)))
+        return None if self.kernel.at_least == 1 else _TOGETHER
 
     def _chains(self, length):
         """Whether walks of a length are better extended than scored one by one."""
@@ -162,11 +163,12 @@ class KernelUtility(Utility):
     def _by_masks(self, masks):
         """Scores without refits, and whether they are certain."""
         scores, is_given = self._given(masks)
-        is_certain = ~np.isnan(scores)
+        is_certain = is_given & ~np.isnan(scores)
         asked = np.flatnonzero(~is_given)
         for first in range(0, len(asked), self.block_size):
             some = asked[first : first + self.block_size]
-            scores[some], is_certain[some] = self.score(self.kernel(masks[some]))
+            if len(some) >= self.kernel.at_least:
+                scores[some], is_certain[some] = self.score(self.kernel(masks[some]))
         return scores, is_certain
 
     def _given(self, masks):

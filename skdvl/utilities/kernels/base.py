@@ -83,6 +83,9 @@ class Kernel(ABC):
         How many walks `chains` is best given at once.
     at_once : int
         How many coalitions it is asked for at once, at most; few, where each takes long.
+    at_least : int
+        How many coalitions it is asked for at once, at least; fewer are refitted, which takes no
+        longer.
     is_recalled : bool
         Whether a cache may keep the scores, since looking them up is quicker.
     estimators : tuple of type
@@ -157,6 +160,7 @@ class Kernel(ABC):
     chains = None
     lockstep = 32
     at_once = 1024
+    at_least = 1
     is_recalled = False
 
     def __init_subclass__(cls, **kwargs):

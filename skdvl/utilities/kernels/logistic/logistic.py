@@ -9,6 +9,7 @@ from .loss import BinaryLoss, MultinomialLoss
 
 LANES = 256  # coalitions in lockstep, at most
 FEWEST = 8  # of them, however large they are
+WORTHWHILE = 4, 8  # from how many on it takes less time than refits, of two classes and of more
 CELLS = 2**18  # of raw predictions, and of a step that is kept, in lockstep
 NOISE = 1e-13  # relative; hundreds of times as much as rounding makes
 MOVED = 3e-9  # relative, by noise, at most, of decisions that rounding leaves alone
@@ -49,6 +50,7 @@ class LogisticRegressionKernel(Kernel):
             self.rows, self.val = (np.hstack([A, np.ones((len(A), 1))]) for A in (X, X_val))
         self.is_penalised = (np.arange(self.rows.shape[1]) < X.shape[1]).astype(float)
         self.n_vectors = _n_vectors(y)
+        self.at_least = WORTHWHILE[int(self.n_vectors > 1)]
         self.loss = BinaryLoss if self.n_vectors == 1 else MultinomialLoss
         self.is_of_class = (y[:, None] == np.arange(self.n_classes)).astype(float)
 
