@@ -13,7 +13,7 @@ from skdvl.truncation import (
     RelativeTruncation,
     Truncation,
 )
-from skdvl.utilities import Utility
+from skdvl.utilities import Scored, Utility
 
 
 class Sum(Utility):
@@ -124,6 +124,37 @@ def test_truncated_tails_repeat_the_last_score(kind):
     assert scored.n_evaluations == n_real
     if kind is Sum:  # nothing is scored beyond the cut, but for the full score
         assert len(utility.asked) == n_real + 1
+
+
+_NUMBERS = np.arange(1, 10)
+
+
+class Failing(Sum):
+    """Goes on with several walks at once; sums of two numbers fail."""
+
+    def lockstep(self, length):
+        return 4
+
+    def evaluate(self, masks):
+        two = np.flatnonzero(masks.sum(axis=1) == 2).tolist()
+        return Scored(self(masks), {place: f"no sum of {masks[place] @ _NUMBERS}" for place in two})
+
+
+def test_walks_that_may_end_go_on_together():
+    walks = _permutations(9, 10, seed=3)
+    utility = Failing(9)
+    scored = evaluate([utility], [walks], truncation=AtSix())
+    expected = _expected(walks)
+    ends = np.argmax(expected >= 6, axis=1)
+    steps = np.minimum(np.arange(10), ends[:, None])
+    np.testing.assert_array_equal(scored.scores[0], np.take_along_axis(expected, steps, axis=1))
+    assert scored.n_evaluations == ends.sum() + 10
+    at_once = [shape[0] for shape in utility.asked if shape[0] != 9]
+    assert sum(at_once) == scored.n_evaluations + 1  # and the full score
+    assert max(at_once) == 4 and min(at_once[1:]) < 4
+    pairs = expected[ends >= 2, 2]
+    assert scored.n_failed == len(pairs) < 10
+    assert scored.failure == f"no sum of {int(pairs[0])}"
 
 
 def test_truncation_rules():
