@@ -534,6 +534,70 @@ def test_a_wrong_kernel_is_found_out(kernel, words, data, registered):
         check_kernel(kernel, Means(), X, y)
 
 
+class WrongInLargeCalls(MeansKernel):
+    def __call__(self, masks):
+        answers = super().__call__(masks)
+        if len(masks) > 500:
+            answers.decision[:, 500:] += 1e-3 * np.arange(3)[:, None, None]
+        return answers
+
+
+class _ChainsWithAFault(MeansKernel):
+    """Chains that are wrong at one step of one walk."""
+
+    at = 0, 0
+
+    def chains(self, start, order):
+        done = 0
+        for answers in super().chains(start, order):
+            c = answers.decision.shape[1] // len(start)
+            walk, step = self.at
+            if walk < len(start) and done <= step < done + c:
+                answers.decision[:, walk * c + step - done] += 1e-3 * np.arange(3)[:, None]
+            done += c
+            yield answers
+
+
+class WrongInOneWalk(_ChainsWithAFault):
+    at = 20, 36
+
+
+class WrongAtOneStep(_ChainsWithAFault):
+    at = 3, 35
+
+
+class Unsure(MeansKernel):
+    def answers(self, count, total):
+        return Answers(super().answers(count, total).decision, np.zeros(len(count), dtype=bool))
+
+
+class SureByNumbers(MeansKernel):
+    def answers(self, count, total):
+        return Answers(super().answers(count, total).decision, np.ones(len(count), dtype=int))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        (WrongInLargeCalls, "of 1024 coalitions at once, decisions are up to"),
+        (WrongInOneWalk, "in a chain, decisions are up to"),
+        (WrongAtOneStep, "in a chain, decisions are up to"),
+        (Unsure, "sure of no coalition"),
+        (SureByNumbers, "an array of int64 of shape .* instead of bool"),
+    ],
+)
+def test_faults_in_odd_places_are_found(kernel, words, registered):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(AssertionError, match=words):
+        check_kernel(kernel, Means(), X, y)
+
+
+def test_sparse_rows_are_no_kernels_business(registered):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(TypeError, match="X is a sparse matrix"):
+        check_kernel(MeansKernel, Means(), sparse.csr_array(X), y)
+
+
 def test_estimators_may_name_their_kernel(data, monkeypatch):
     monkeypatch.setattr(registry, "_registered", {})
 

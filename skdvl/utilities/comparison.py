@@ -5,7 +5,7 @@ from sklearn.base import clone
 
 from .measures.labels import NEAR
 
-_CLOSE = 1e-8  # between decisions of a kernel and of a refit, relative
+CLOSE = 1e-8  # between decisions of a kernel and of a refit, relative
 
 
 def disagreement(refit, kernel, score, masks, answers):
@@ -34,7 +34,7 @@ def disagreement(refit, kernel, score, masks, answers):
             words = wrong_decision(refit, kernel, model, rows, answers.decision[:, j])
         if not words and is_certain[j]:
             expected = refit.score_of(model, rows)
-            if abs(scores[j] - expected) > _CLOSE * max(1, abs(expected)):
+            if abs(scores[j] - expected) > CLOSE * max(1, abs(expected)):
                 words = f"the score is {scores[j]!r}, and that of a refit {expected!r}"
         if words:
             some = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
@@ -120,6 +120,6 @@ def _apart(given, expected, name, rounding=0.0):
     if given.shape != expected.shape:
         return f"{name} have the shape {given.shape}, and those of a refit {expected.shape}"
     distance = np.abs(given - expected).max()
-    if distance <= max(_CLOSE * max(1, np.abs(expected).max()), rounding):
+    if distance <= max(CLOSE * max(1, np.abs(expected).max()), rounding):
         return ""
     return f"{name} are up to {distance:.2g} from those of a refit"

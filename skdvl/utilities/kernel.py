@@ -171,6 +171,19 @@ class KernelUtility(Utility):
                 scores[some], is_certain[some] = self.score(self.kernel(masks[some]))
         return scores, is_certain
 
+    def is_asked(self, masks):
+        """Whether a kernel is asked, coalition by coalition, and it is no matter of policy.
+
+        Parameters
+        ----------
+        masks : ndarray of bool of shape (B, n)
+
+        Returns
+        -------
+        is_asked : ndarray of bool of shape (B,)
+        """
+        return ~self._given(masks)[1]
+
     def _given(self, masks):
         """Scores that are a matter of policy, NaN where a refit has to tell; and which they are."""
         sizes = np.count_nonzero(masks, axis=1)
