@@ -12,7 +12,13 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Perceptron,
+    Ridge,
+    SGDClassifier,
+)
 from sklearn.metrics import get_scorer, make_scorer, mean_absolute_error
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -78,6 +84,29 @@ def test_scores_are_those_of_refitting(estimator, scoring, three_classes):
     masks = _masks(len(X))
     bare = _refits(estimator, X, y, X_val, y_val, scorer, masks)
     np.testing.assert_array_equal(utility(masks), np.nan_to_num(bare, nan=-1.0))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "is_fitted"),
+    [
+        (LogisticRegression(warm_start=True, max_iter=5), True),
+        (Perceptron(warm_start=True), True),
+        (Perceptron(), True),
+        (Perceptron(random_state=np.random.RandomState(0)), False),
+        (DecisionTreeClassifier(max_features=1, random_state=np.random.RandomState(0)), False),
+    ],
+    ids=["warm start", "warm perceptron", "fitted", "one stream", "one stream of a tree"],
+)
+def test_no_refit_knows_of_another(estimator, is_fitted, three_classes):
+    X, X_val, y, y_val = three_classes
+    if is_fitted:
+        estimator = clone(estimator).fit(X, y)
+    utility = ModelUtility(estimator, X, y, X_val, y_val, "accuracy", error_score=-1.0)
+    utility.bind()
+    masks = _masks(len(X))
+    bare = _refits(estimator, X, y, X_val, y_val, get_scorer("accuracy"), masks)
+    for _ in range(2):
+        np.testing.assert_array_equal(utility(masks), np.nan_to_num(bare, nan=-1.0))
 
 
 @pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error", "neg_mean_absolute_error"])

@@ -82,6 +82,7 @@ class ModelUtility(Utility):
         "_empty_score",
         "_constants",
         "_is_plain",
+        "_unfitted",
         "_takes_pairs",
         "_counts_hits",
         "_seeded",
@@ -308,14 +309,20 @@ class ModelUtility(Utility):
             module[0] == "sklearn"
             and module[1] in _PLAIN
             and not any(hasattr(value, "get_params") for value in params.values())
+            and not params.get("warm_start")
+            and not isinstance(params.get("random_state"), np.random.RandomState)
         )
+
+    @cached_property
+    def _unfitted(self):
+        return clone(self.estimator)
 
     def _fresh(self):
         """Return an unfitted estimator of our own."""
         if not self._is_plain:
             return clone(self.estimator)
         fresh = object.__new__(type(self.estimator))
-        fresh.__dict__.update(self.estimator.__dict__)
+        fresh.__dict__.update(self._unfitted.__dict__)
         return fresh
 
     @cached_property
