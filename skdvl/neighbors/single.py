@@ -19,10 +19,9 @@ class SingleProducts:
     Attributes
     ----------
     pairs : Pairs
-    train, asking : ndarray of float32
-        Rows around their mean, in a unit that keeps squares in range; the asking ones times -2.
-    train_square, asking_square : ndarray of float32
-        Their squared lengths.
+    train, asking : ndarray of float32 of shape (n_features + 2, n) and (n_asking, n_features + 2)
+        Rows around their mean, in a unit that keeps squares in range, whose products are squared
+        distances: the asking ones are times -2, and both have squared lengths.
     copies, originals : ndarray of int
         Rows that came before, and where they did.
     """
@@ -30,8 +29,6 @@ class SingleProducts:
     pairs: object
     train: np.ndarray
     asking: np.ndarray
-    train_square: np.ndarray
-    asking_square: np.ndarray
     copies: np.ndarray
     originals: np.ndarray
 
@@ -47,25 +44,28 @@ class SingleProducts:
             return None
         scale = 2.0 ** -np.ceil(np.log2(largest))
         X, V = (X * scale).astype(np.float32), (V * scale).astype(np.float32)
-        square, V_square = (np.einsum("ij,ij->i", Z, Z) for Z in (X, V))
-        return cls(pairs, X, V * np.float32(-2), square, V_square, *repeats(X))
+        square, V_square = (np.einsum("ij,ij->i", Z, Z)[:, None] for Z in (X, V))
+        train = np.hstack([X, square, np.ones_like(square)]).T.copy()
+        asking = np.hstack([V * np.float32(-2), np.ones_like(V_square), V_square])
+        return cls(pairs, train, asking, *repeats(X))
 
     def lines(self, first, last, n_rows):
         """Yield orders as `Pairs.lines` does, and None for the distances."""
-        n = len(self.train)
+        n = self.train.shape[1]
         own, shift = numbered(n), np.uint64(32)
         inner = max(1, _SMALL // n)
+        products = np.empty((min(n_rows, last - first), n), dtype=np.float32)
+        room = np.empty((min(inner, n_rows), n), dtype=np.uint64)
         for begin in range(first, last, n_rows):
             end = min(begin + n_rows, last)
-            products = self.asking[begin:end] @ self.train.T
+            np.matmul(self.asking[begin:end], self.train, out=products[: end - begin])
             for start in range(begin, end, inner):
                 stop = min(start + inner, end)
-                squares = products[start - begin : stop - begin]
-                squares += self.train_square
-                squares += self.asking_square[start:stop, None]
+                squares, keys = products[start - begin : stop - begin], room[: stop - start]
                 np.maximum(squares, 0, out=squares)
-                squares[:, self.copies] = squares[:, self.originals]
-                keys = squares.view(np.uint32).astype(np.uint64)
+                if len(self.copies):
+                    squares[:, self.copies] = squares[:, self.originals]
+                np.copyto(keys, squares.view(np.uint32))
                 keys <<= shift
                 keys += own
                 keys = sort_keys(keys, self.pairs.alone(start, stop))
