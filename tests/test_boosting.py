@@ -9,12 +9,20 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from threadpoolctl import threadpool_limits
 
 from skdvl import BoostInValuator
 from skdvl.boosting import read
 from skdvl.boosting.leaves import LeafMasks, LeafWalks
 from skdvl.boosting.places import places
 from skdvl.boosting.slopes import OddsSlopes, Slopes, slopes_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small trees take longer on several; and those of scikit-learn warn of infinities."""
+    with threadpool_limits(1):
+        yield
 
 
 def numbers(rng, n):
