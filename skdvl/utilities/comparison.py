@@ -21,7 +21,11 @@ def disagreement(refit, kernel, score, masks, answers):
     answers : Answers
         Of the kernel, to these.
     """
-    scores, is_certain = score(answers)
+    with refit.unchecked():
+        return _disagreement(refit, kernel, *score(answers), masks, answers)
+
+
+def _disagreement(refit, kernel, scores, is_certain, masks, answers):
     for j, mask in enumerate(masks):
         rows = np.flatnonzero(mask)
         if not answers.is_sure[j] or not _is_asked(refit, rows):

@@ -175,10 +175,7 @@ class ModelUtility(Utility):
             self.bind()
         scores, failures, noise = np.empty(len(masks)), {}, np.tile(_QUIET, (len(masks), 1))
         finite = sklearn.get_config()["assume_finite"]
-        # The fit on all rows has validated the parameters, and found the input finite.
-        with sklearn.config_context(
-            skip_parameter_validation=True, assume_finite=finite or self._is_plain
-        ):
+        with self.unchecked():
             for j, mask in enumerate(masks):
                 rows = np.flatnonzero(mask)
                 try:
@@ -188,6 +185,16 @@ class ModelUtility(Utility):
                 except Exception as error:
                     scores[j], failures[j] = self._failed(rows, error)
         return Scored(scores, failures, noise=noise if self.is_noisy else None)
+
+    def unchecked(self):
+        """Return a context in which fits do not check again what the fit on all rows has checked.
+
+        It has validated the parameters, and found the input finite.
+        """
+        finite = sklearn.get_config()["assume_finite"]
+        return sklearn.config_context(
+            skip_parameter_validation=True, assume_finite=finite or self._is_plain
+        )
 
     def _score(self, rows, mask, finite):
         """Return the score of a coalition, and its noise."""
@@ -217,12 +224,17 @@ class ModelUtility(Utility):
         X = self.X_of(rows)
         params = _check_method_params(self.X, self.fit_params, rows) if self.fit_params else {}
         model.fit(X, self.y[rows], **params)
-        if self._counts_hits:  # what accuracy_score would return, without its checks
-            predicted = model.predict(_own(self.X_val_of(rows)))
-            if np.shape(predicted) == self.y_val.shape:
-                return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
+        if self._counts_hits:
+            return self.score_of(model, rows)
         with sklearn.config_context(assume_finite=finite):  # predictions are looked at
             return self.score_of(model, rows)
+
+    def _share_of_hits(self, model, rows):
+        """Return what accuracy_score would return, without its checks, or None."""
+        predicted = model.predict(_own(self.X_val_of(rows)))
+        if np.shape(predicted) != self.y_val.shape:
+            return None
+        return np.count_nonzero(predicted == self.y_val) / len(self.y_val)
 
     def X_of(self, rows):
         """Return a copy of the training rows of these numbers, to be trained on.
@@ -279,7 +291,10 @@ class ModelUtility(Utility):
         ValueError
             If the scorer does not return a finite number.
         """
-        return self._scored(self._with_all_classes(model), self.X_val_of(rows))
+        score = self._share_of_hits(model, rows) if self._counts_hits else None
+        if score is None:
+            score = self._scored(self._with_all_classes(model), self.X_val_of(rows))
+        return score
 
     def _scored(self, model, X_val):
         score = self.scorer(model, _own(X_val), self.y_val, **self.score_params)
