@@ -190,6 +190,10 @@ class ModelUtility(Utility):
         """Return a context in which fits do not check again what the fit on all rows has checked.
 
         It has validated the parameters, and found the input finite.
+
+        Returns
+        -------
+        context : context manager
         """
         finite = sklearn.get_config()["assume_finite"]
         return sklearn.config_context(
