@@ -11,6 +11,7 @@ from sklearn.preprocessing import scale
 from skdvl import ShapleyValuator
 from skdvl.stopping import MaxRounds
 from skdvl.testing import check_kernel
+from skdvl.utilities import ModelUtility, make_utility
 from skdvl.utilities.kernels.logistic import LogisticRegressionKernel
 from skdvl.utilities.kernels.logistic.lbfgs import minimize
 from skdvl.utilities.kernels.logistic.loss import BinaryLoss
@@ -141,6 +142,21 @@ def test_contract():
     X, y, _ = SETS["iris"]
     share = check_kernel(LogisticRegressionKernel, LogisticRegression(), X, y, n_coalitions=40)
     assert share > 0.8
+
+
+@pytest.mark.parametrize(("n_classes", "few", "enough"), [(2, 3, 4), (3, 7, 8)])
+def test_a_few_coalitions_are_refitted_as_quickly(n_classes, few, enough):
+    X, y = load_iris(return_X_y=True)
+    X, y = scale(X)[y < n_classes], y[y < n_classes]
+    refit = ModelUtility(LogisticRegression(), X[::2], y[::2], X[1::2], y[1::2], "accuracy")
+    refit.bind()
+    utility = make_utility(refit)
+    assert isinstance(utility.kernel, LogisticRegressionKernel)
+    masks = np.random.default_rng(0).random((enough, len(X) // 2)) < 0.6
+    assert utility.evaluate(masks[:few]).n_refitted == few
+    scored = utility.evaluate(masks)
+    assert scored.n_refitted == 0
+    np.testing.assert_array_equal(scored.scores, refit(masks))
 
 
 def test_valuators_take_it():
