@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from skdvl import BoostInValuator
 from skdvl.boosting import read
-from skdvl.boosting.leaves import LeafMasks, LeafWalks
-from skdvl.boosting.places import places
+from skdvl.boosting.leaf_bits import LeafBits
+from skdvl.boosting.leaves import LeafWalks
 from skdvl.boosting.slopes import OddsSlopes, Slopes, slopes_of
 
 
@@ -56,15 +56,16 @@ def with_categories(rng, n):
 TABLES = [numbers, with_gaps, with_infinities, with_few_values, with_categories]
 
 
-@pytest.mark.parametrize("max_leaf_nodes", [2, 31, 60, 65])
+@pytest.mark.parametrize("max_leaf_nodes", [2, 31, 65, 256, 258])
 @pytest.mark.parametrize("table", TABLES)
 def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
     rng = np.random.default_rng(0)
-    X, X_new = table(rng, 1500), table(rng, 700)
+    n, max_iter = (1500, 140) if max_leaf_nodes < 256 else (4000, 4)
+    X, X_new = table(rng, n), table(rng, 700)
     y = np.nan_to_num(X, posinf=4, neginf=-4)
     y = np.sin(y[:, 3] * 2) + (y[:, 1] % 7 > 3) + np.isnan(X[:, 2])
     booster = HistGradientBoostingRegressor(
-        max_iter=140, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=3,
+        max_iter=max_iter, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=3,
         categorical_features=[1, 4] if table is with_categories else None,
     )  # fmt: skip
     with np.errstate(invalid="ignore"):  # quantiles of infinities
@@ -73,20 +74,21 @@ def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
         X_new[:5, 1] = 77  # categories never seen
     told = read(booster)
     most = max(tree.get_n_leaf_nodes() for trees in booster._predictors for tree in trees)
-    assert type(told.finder) is (LeafMasks if most <= 64 else LeafWalks)
-    assert (most > 32) == (max_leaf_nodes > 32) or table is with_few_values
+    assert type(told.finder) is (LeafBits if most <= 256 else LeafWalks)
+    assert most == max_leaf_nodes or table is with_few_values
     walks = LeafWalks(
         [tree for trees in booster._predictors for tree in trees],
         *booster._bin_mapper.make_known_categories_bitsets(),
     )
     for given in (X, X_new):
         rows = told.rows(given)
-        rounds = list(told.leaves(rows))
-        assert len(rounds) == 140
-        for [leaf], expected in zip(rounds, walks.leaves(rows), strict=True):
+        found = list(told.finder.leaves(rows))
+        assert len(found) == max_iter
+        for leaf, expected in zip(found, walks.leaves(rows), strict=True):
             np.testing.assert_array_equal(leaf, expected)
-        added = sum(said[leaf] for [said], [leaf] in zip(told.said, rounds, strict=True))
-        raw = booster._baseline_prediction.ravel() + added
+        raw = booster._baseline_prediction.ravel() + sum(
+            told.said[here][seat].sum(axis=(0, 1)) for here, seat in told.seats(rows, 3)
+        )
         expected = booster._raw_predict(given).ravel()
         np.testing.assert_allclose(raw, expected, rtol=1e-12, atol=1e-12)
 
@@ -94,29 +96,61 @@ def test_leaves_are_those_of_scikit_learns_walk(table, max_leaf_nodes):
 def test_trees_without_nodes_and_with_many_features():
     X, y = make_regression(200, 150, n_informative=150, random_state=0)
     stumps = read(HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=150).fit(X, y))
-    assert [leaf.sum() for [leaf] in stumps.leaves(stumps.rows(X))] == [0, 0, 0]
+    [(here, seat)] = stumps.seats(stumps.rows(X), 5)
+    assert here == slice(0, 3)
+    np.testing.assert_array_equal(seat, np.broadcast_to([[[0]], [[1]], [[2]]], (3, 1, 200)))
     X, y = make_regression(200, 300, n_informative=300, random_state=0)
     wide = HistGradientBoostingRegressor(max_iter=200, min_samples_leaf=2).fit(X, y)
-    assert type(read(wide).finder) is LeafWalks
+    told, n_features = read(wide), len(np.unique(np.concatenate(
+        [tree.nodes["feature_idx"] for [tree] in wide._predictors]
+    )))  # fmt: skip
+    assert type(told.finder) is LeafBits and n_features > 256
+    raw = sum(told.said[here][seat].sum(axis=(0, 1)) for here, seat in told.seats(X, 7))
+    raw = raw + wide._baseline_prediction.ravel()
+    np.testing.assert_allclose(raw, wide.predict(X), rtol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e5, 1e300])
-@pytest.mark.parametrize("spread", ["even", "skewed", "few"])
-def test_places_are_those_of_a_bisection(spread, scale):
-    rng = np.random.default_rng(3)
-    for n_thresholds in (0, 1, 2, 3, 40, 200):
-        draw = {
-            "even": lambda size: rng.normal(size=size),
-            "skewed": lambda size: rng.standard_cauchy(size) ** 3,
-            "few": lambda size: rng.integers(-5, 5, size).astype(float),
-        }[spread]
-        with np.errstate(over="ignore"):
-            thresholds = np.unique(draw(n_thresholds) * scale)
-            column = np.concatenate([draw(500) * scale, [np.inf, -np.inf, 0.0, -0.0]])
-        beside = [np.nextafter(thresholds, side) for side in (-np.inf, np.inf)]
-        column = np.concatenate([column, thresholds, *beside])
-        for ends in (thresholds, np.unique(np.append(thresholds, np.inf))):
-            np.testing.assert_array_equal(places(column, ends), np.searchsorted(ends, column))
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 3072, 3073, 6200])
+def test_any_number_of_rows_goes_through_the_trees(n):
+    rng = np.random.default_rng(0)
+    X = numbers(rng, 6200)
+    booster = HistGradientBoostingRegressor(max_iter=5).fit(X, X[:, 3] - X[:, 2] * X[:, 4])
+    told = read(booster)
+    whole = np.array(list(told.finder.leaves(X)))
+    np.testing.assert_array_equal(np.array(list(told.finder.leaves(X[-n:]))), whole[:, -n:])
+
+
+def test_kinds_of_rows_have_seats_of_their_own():
+    X, y = make_classification(300, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0)
+    for kind in (
+        GradientBoostingClassifier(n_estimators=7),
+        HistGradientBoostingClassifier(max_iter=7),
+    ):
+        booster, rng = read(kind.fit(X, y)), np.random.default_rng(0)
+        rows, of_row, out = (
+            booster.rows(X),
+            rng.integers(0, 5, 300),
+            np.empty((2, 3, 300), dtype=np.intp),
+        )
+        plain = [(here, seat) for here, seat in booster.seats(rows, 2)]
+        bounds = [np.append(booster.begins[:, 0], len(booster.said))[t] for t in (0, 2, 4, 6, 7)]
+        assert [here for here, _ in plain] == [
+            slice(*each) for each in zip(bounds, bounds[1:], strict=False)
+        ]
+        written = booster.seats(rows, 2, kind=of_row, n_kinds=5, out=out)
+        for (here, leaf), (same, seat) in zip(plain, written, strict=True):
+            assert here == same and np.shares_memory(seat, out)
+            np.testing.assert_array_equal(seat, 5 * leaf + of_row)
+
+
+def test_answers_leave_numpys_buffer_as_it_was():
+    X, y = make_classification(300, 5, random_state=0)
+    booster, size = read(HistGradientBoostingClassifier(max_iter=2).fit(X, y)), np.getbufsize()
+    list(booster.finder.leaves(X))
+    assert np.getbufsize() == size
+    with pytest.raises(IndexError):
+        list(booster.finder.leaves(X[:, :1]))
+    assert np.getbufsize() == size
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -127,12 +161,16 @@ def test_derivatives_from_odds_are_those_of_the_loss(weighted):
     weight = rng.uniform(0, 2, n) if weighted else None
     odds = OddsSlopes(raw.copy(), y, weight)
     plain = Slopes(loss, raw.copy()[:, None], y, weight)
-    for _ in range(200):
-        said, leaf = rng.normal(size=7), rng.integers(0, 7, n)
-        for slopes in (odds, plain):
-            slopes.step(0, said, leaf)
-        for ours, theirs in zip(odds.derivatives(), plain.derivatives(), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+    rooms = np.empty((2, 3, 8, 1, n))
+    for n_rounds in (1, 7, 3) * 20:
+        said, leaf = rng.normal(size=9), rng.integers(0, 9, (n_rounds, 1, n))
+        told = [
+            slopes.over(said, leaf * len(slopes.signs) + slopes.kind, room[:, : n_rounds + 1])
+            for slopes, room in zip((odds, plain), rooms, strict=True)
+        ]
+        np.testing.assert_allclose(told[0][0] * odds.signs[odds.kind], told[1][0], rtol=1e-10)
+        np.testing.assert_allclose(told[0][1], told[1][1], rtol=1e-10)
+    assert (plain.signs == 1).all()
 
 
 def test_odds_are_left_alone_where_they_could_overflow():
@@ -155,14 +193,14 @@ def test_rows_asked_go_through_the_trees_in_pieces(kind, n_classes, monkeypatch)
     valuator = BoostInValuator(kind(random_state=0).fit(X[:200], y[:200]), prefit=True)
     rows = {"X": X[:200], "y": y[:200], "X_val": X[200:], "y_val": y[200:]}
     values = valuator.fit(**rows).values_
-    monkeypatch.setattr("skdvl.boosting.shared_leaves._CELLS", 13 * n_classes * 100)
+    monkeypatch.setattr("skdvl.boosting.shared_leaves._ASKED", 13 * n_classes * 100)
     np.testing.assert_allclose(valuator.fit(**rows).values_, values, rtol=1e-9, atol=1e-15)
 
 
 def test_other_rows_are_refused_before_any_goes_through_the_trees(monkeypatch):
     X, y = make_classification(300, 5, random_state=0)
     model = HistGradientBoostingClassifier(max_iter=20).fit(X[:200], y[:200])
-    for name in ("slopes.OddsSlopes.step", "shared_leaves._ways_at_the_end"):
+    for name in ("shared_leaves._ways_of_then", "shared_leaves._ways_at_the_end"):
         monkeypatch.setattr(f"skdvl.boosting.{name}", lambda *_: pytest.fail("before the check"))
     for kind in ("influence", "boostin", "self_influence"):
         valuator = BoostInValuator(model, prefit=True, kind=kind)

@@ -13,7 +13,8 @@ from sklearn.ensemble import (
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from .leaves import LeafMasks, LeafNodes, LeafWalks, find_leaves
+from .leaf_bits import LeafBits, joined
+from .leaves import LeafNodes, LeafWalks, find_leaves
 
 _PLAIN = GradientBoostingClassifier, GradientBoostingRegressor
 _HIST = HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -70,9 +71,11 @@ class Booster:
     Attributes
     ----------
     estimator : estimator
-    said : list of list of ndarray
-        What each leaf adds to predictions, for each round and each predictor.
-    finder : LeafMasks, LeafWalks or LeafNodes
+    said : ndarray of shape (n_leaves,)
+        What each leaf adds to predictions, tree after tree.
+    begins : ndarray of int of shape (n_rounds, n_predictors)
+        The first leaf of each tree.
+    finder : LeafBits, LeafWalks or LeafNodes
         Of the leaves of rows.
     rate : float
     share : float
@@ -84,8 +87,9 @@ class Booster:
     """
 
     estimator: object
-    said: list[list[np.ndarray]]
-    finder: LeafMasks | LeafWalks | LeafNodes
+    said: np.ndarray
+    begins: np.ndarray
+    finder: LeafBits | LeafWalks | LeafNodes
     rate: float
     share: float
     ridge: float
@@ -113,17 +117,41 @@ class Booster:
         options = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
         return validate_data(self.estimator, X, reset=False, **options)
 
-    def leaves(self, rows):
-        """Yield the leaf of every row for each round: one array a predictor.
+    def seats(self, rows, n_rounds, kind=0, n_kinds=1, out=None):
+        """Yield the leaves of every row, for a few rounds at a time.
 
         Parameters
         ----------
         rows : ndarray or CSR matrix
             As `rows` returns them.
+        n_rounds : int
+            At a time; the last may be fewer.
+        kind : ndarray of int of shape (n,) or 0, default=0
+            Below `n_kinds`: leaves have a seat for each kind of row.
+        n_kinds : int, default=1
+        out : ndarray of int of shape (n_rounds, n_predictors, n) or None, default=None
+            Where to write seats: what was yielded before is gone then.
+
+        Yields
+        ------
+        here : slice
+            The leaves of these rounds.
+        seat : ndarray of int of shape (n_rounds, n_predictors, n)
+            Number of the leaf among those, times `n_kinds`, and the kind.
         """
-        found = self.finder.leaves(self.finder.rows(rows))
-        for saids in self.said:
-            yield list(islice(found, len(saids)))
+        found, ends = self.finder.leaves(rows), np.append(self.begins[:, 0], len(self.said))
+        most = np.diff(self.begins.ravel(), append=len(self.said)).max()
+        short = np.min_scalar_type(most * n_kinds - 1)  # short numbers take less time
+        kind = np.asarray(kind, dtype=short)
+        for t in range(0, len(self.begins), n_rounds):
+            begins = self.begins[t : t + n_rounds]
+            here = slice(ends[t], ends[t + len(begins)])
+            seat = np.array(list(islice(found, begins.size)), dtype=short)
+            seat *= n_kinds
+            seat += kind
+            seat, begins = seat.reshape(*begins.shape, -1), begins[..., None] - here.start
+            room = None if out is None else out[: len(seat)]
+            yield here, np.add(seat, begins * n_kinds, dtype=np.intp, out=room)
 
     def target(self, y):
         """Return targets as numbers, or labels as places among the classes."""
@@ -135,14 +163,14 @@ class Booster:
         """Return the weights of rows in the fit, or None; y are the labels themselves."""
         if not self.is_hist:
             return sample_weight
-        if hasattr(self.estimator, "classes_"):  # class_weight speaks of labels as they were
-            y = self.target(y)
+        if getattr(self.estimator, "class_weight", None) is not None:
+            y = self.target(y)  # it speaks of labels as numbers
         return self.estimator._finalize_sample_weight(sample_weight, y)
 
     def start(self, rows):
         """Return the predictions before the first round, of shape (n, n_predictors)."""
         if self.is_hist:
-            shape = rows.shape[0], len(self.said[0])
+            shape = rows.shape[0], self.begins.shape[1]
             start = np.broadcast_to(self.estimator._baseline_prediction, shape)
         else:
             start = self.estimator._raw_predict_init(rows)
@@ -167,13 +195,33 @@ def read(estimator):
     """Return a fitted estimator that `check_supported` lets by as a `Booster`."""
     unit, rate = 2.0 if estimator.loss in _HALVED else 1.0, estimator.learning_rate
     if type(estimator) in _PLAIN:
-        rounds = [[tree.tree_ for tree in trees] for trees in estimator.estimators_]
-        said = [[rate * tree.value[:, 0, 0] for tree in trees] for trees in rounds]
-        k = len(rounds[0])
+        trees = [tree.tree_ for tree in estimator.estimators_.ravel()]
+        k = estimator.estimators_.shape[1]
         share = (k - 1) / k if k > 1 else 1.0  # as in Friedman's paper
-        finder = LeafNodes([tree for trees in rounds for tree in trees])
-        return Booster(estimator, said, finder, rate, share, 0.0, unit)
-    rounds = [[tree.nodes for tree in trees] for trees in estimator._predictors]
-    said = [[nodes["value"][nodes["is_leaf"] == 1] for nodes in trees] for trees in rounds]
-    finder, ridge = find_leaves(estimator), estimator.l2_regularization
-    return Booster(estimator, said, finder, rate, 1.0, ridge, unit)
+        said, n_leaves = (
+            [rate * tree.value[:, 0, 0] for tree in trees],
+            [tree.node_count for tree in trees],
+        )
+        begins = _begins(n_leaves, k)
+        return Booster(
+            estimator, np.concatenate(said), begins, LeafNodes(trees), rate, share, 0.0, unit
+        )
+    trees = [tree.nodes for trees in estimator._predictors for tree in trees]
+    nodes, root = joined(trees)
+    is_leaf = nodes["is_leaf"] == 1
+    said, n_leaves = nodes["value"][is_leaf], np.add.reduceat(is_leaf, root, dtype=np.intp)
+    finder, ridge = find_leaves(estimator, n_leaves.max()), estimator.l2_regularization
+    return Booster(
+        estimator,
+        said,
+        _begins(n_leaves, len(estimator._predictors[0])),
+        finder,
+        rate,
+        1.0,
+        ridge,
+        unit,
+    )
+
+
+def _begins(n_leaves, n_predictors):
+    return (np.cumsum(n_leaves) - n_leaves).reshape(-1, n_predictors)

@@ -4,31 +4,30 @@ import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-from .leaf_masks import MOST_LEAVES, LeafMasks
+from .leaf_bits import MOST_LEAVES, LeafBits
 
 _MANY_ROWS = 50_000  # from where on threads are worth waking
-_MANY_FEATURES = 256  # in all nodes, from where on a walk of few rows is faster than masks
 
 
-def find_leaves(estimator):
+def find_leaves(estimator, most_leaves):
     """Return what finds the leaves of trees of histograms, numbered from left to right.
 
     Parameters
     ----------
     estimator : HistGradientBoostingClassifier or HistGradientBoostingRegressor
+    most_leaves : int
+        Of a tree.
 
     Returns
     -------
-    finder : LeafMasks or LeafWalks
+    finder : LeafBits or LeafWalks
     """
-    predictors = [tree for trees in estimator._predictors for tree in trees]
+    trees = [tree for trees in estimator._predictors for tree in trees]
     known = estimator._bin_mapper.make_known_categories_bitsets()
-    trees = [tree.nodes for tree in predictors]
-    most_leaves = max(np.count_nonzero(tree["is_leaf"]) for tree in trees)
-    features = np.unique(np.concatenate([tree["feature_idx"] for tree in trees]))
-    if most_leaves > MOST_LEAVES or len(features) > _MANY_FEATURES:
-        return LeafWalks(predictors, *known)
-    return LeafMasks(trees, [tree.raw_left_cat_bitsets for tree in predictors], *known)
+    if most_leaves > MOST_LEAVES:
+        return LeafWalks(trees, *known)
+    left_sets = [tree.raw_left_cat_bitsets for tree in trees]
+    return LeafBits([tree.nodes for tree in trees], left_sets, *known)
 
 
 class LeafNodes:
@@ -41,10 +40,6 @@ class LeafNodes:
 
     def __init__(self, trees):
         self._trees = trees
-
-    def rows(self, X):
-        """Return X as it is."""
-        return X
 
     def leaves(self, rows):
         """Yield the leaf of each row in each tree."""
@@ -65,10 +60,6 @@ class LeafWalks:
     def __init__(self, predictors, known, place_of_known):
         self._categories = known, place_of_known
         self._numbered = [_numbered(tree) for tree in predictors]
-
-    def rows(self, X):
-        """Return X as it is."""
-        return X
 
     def leaves(self, rows):
         """Yield the leaf of each row in each tree."""

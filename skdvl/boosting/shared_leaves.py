@@ -6,16 +6,15 @@ and second derivatives of the loss over its rows. Without row i it says more by
 rises by its slope times that. Trees and later rounds are taken to stay as they are.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 
-from .ensembles import Booster
 from .slopes import Slopes, slopes_of
 
-_CELLS = 2**21  # leaves of rows that are looked at together
+_CELLS = 2**17  # leaves of rows in a stretch of rounds, whose numbers stay near
+_ASKED = 2**20  # leaves of rows asked that are looked at together
 
 
 @dataclass(frozen=True)
@@ -46,80 +45,94 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Leaves:
-    """The leaves of a tree, and the training rows in them.
+class Stretch:
+    """Rows in the leaves of a few rounds.
+
+    What is told of seats and rows is gone with the next stretch, whose room is the same.
 
     Attributes
     ----------
-    booster : Booster
+    here : slice
+        The leaves, of all.
     said : ndarray of shape (n_leaves,)
         What they add to predictions.
-    leaf : ndarray of int of shape (n,)
-        Where each row is.
-    g, h : ndarray of shape (n,)
-        Derivatives of the losses of the rows.
+    seat : ndarray of int of shape (n_rounds, n_predictors, n)
+        Of rows in the leaves, by their kind.
+    signs : ndarray of shape (n_kinds,)
+    g, h : ndarray of shape (n_rounds, n_predictors, n)
+        Derivatives of the losses of the rows before each round; the first ones but for signs.
+    room : ndarray of shape (n_rounds, n_predictors, n)
     """
 
-    booster: Booster
+    here: slice
     said: np.ndarray
-    leaf: np.ndarray
+    seat: np.ndarray
+    signs: np.ndarray
     g: np.ndarray
     h: np.ndarray
+    room: np.ndarray
 
-    def total(self, weights):
+    def sums(self, weights, signs=None):
         """Return sums over the rows of each leaf."""
-        return np.bincount(self.leaf, weights=weights, minlength=len(self.said))
+        n_kinds = len(self.signs)
+        told = np.bincount(self.seat.ravel(), weights.ravel(), minlength=len(self.said) * n_kinds)
+        told = told.reshape(-1, n_kinds)
+        return (told if signs is None else told * signs).sum(axis=1)
 
-    @cached_property
-    def curvature(self):
-        """Sums of second derivatives, and the penalty; infinite where there is nothing."""
-        curvature = self.total(self.h) + self.booster.ridge
+    def of_rows(self, number, signs=None):
+        """Return the number of each row's leaf, times its kind's sign, until the next call."""
+        signs = np.ones(len(self.signs)) if signs is None else signs
+        numbers = np.multiply.outer(number, signs).ravel()
+        return numbers.take(self.seat, mode="clip", out=self.room)
+
+    def curvature(self, ridge):
+        """Return sums of second derivatives, and the penalty; infinite where there is nothing."""
+        curvature = self.sums(self.h) + ridge
         curvature[curvature < 1e-150] = np.inf  # there scikit-learn's leaves say 0
         return curvature
 
-    def changes(self, way):
-        """Return what leaves say more without each row, times a `way` for every leaf."""
-        way = way / self.curvature
-        more = (self.booster.stride * way).take(self.leaf, mode="clip")  # no check of bounds
-        more *= self.g
-        by_curvature = (self.said * way).take(self.leaf, mode="clip")
-        by_curvature *= self.h
-        more += by_curvature
-        return more
 
-    def agree(self):
-        """Whether the leaves say what follows from these rows."""
-        step, here = -self.booster.stride / self.curvature, np.bincount(self.leaf) > 0
-        left = np.abs(step * self.total(self.g) - self.said)[here]
-        size = np.abs(step * self.total(np.abs(self.g)))[here]
-        return (left <= 1e-4 * size).all()  # gradients of histograms are float32
+def _stretches(booster, rows):
+    """Yield `Stretch` after `Stretch` of rounds."""
+    slopes, k, n = rows.slopes(booster), booster.begins.shape[1], len(rows.y)
+    n_rounds = min(max(1, _CELLS // (n * k)), len(booster.begins))
+    room = np.empty((5, n_rounds + 1, k, n))  # once, since fresh memory takes longer than sums
+    options = {"kind": slopes.kind, "n_kinds": len(slopes.signs), "out": room[0].view(np.intp)}
+    for here, seat in booster.seats(rows.X, n_rounds, **options):
+        said = booster.said[here]
+        g, h = slopes.over(said, seat, room[1:4, : len(seat) + 1])
+        yield Stretch(here, said, seat, slopes.signs, g, h, room[4, : len(seat)])
 
 
-def _rounds(booster, trained, here):
-    """Yield the leaves of every round, one for each predictor, with the slopes of then.
+def _of_training(booster, trained):
+    """Yield stretches of training rows, each with the curvature of its leaves.
 
     Raises
     ------
     ValueError
-        If those of the first round do not follow from the rows.
+        If the leaves of the first round do not follow from the rows.
     """
-    rounds = zip(booster.said, booster.leaves(trained.X), strict=True)
-    for t, (saids, found) in enumerate(rounds):
-        g, h = here.derivatives()
-        trees = [
-            Leaves(booster, said, leaf, g[:, k], h[:, k])
-            for k, (said, leaf) in enumerate(zip(saids, found, strict=True))
-        ]
-        if t == 0 and not all(tree.agree() for tree in trees):
+    for stretch in _stretches(booster, trained):
+        if stretch.here.start == 0 and not _agree(booster, stretch):
             raise ValueError(
                 f"The leaves of {type(booster.estimator).__name__} do not follow from the rows "
                 "given. What a row did is known for the rows of the booster's own fit alone: pass "
                 "these, in the same order and with the same sample_weight, or let the valuator fit "
                 "it (prefit=False)."
             )
-        yield trees
-        for k, tree in enumerate(trees):
-            here.step(k, tree.said, tree.leaf)
+        yield stretch, stretch.curvature(booster.ridge)
+
+
+def _agree(booster, stretch):
+    """Whether leaves of the first round say what follows from their rows, if they have any."""
+    n_leaves = booster.begins[1, 0] if len(booster.begins) > 1 else len(booster.said)
+    parts = {name: getattr(stretch, name)[:1] for name in ("seat", "g", "h")}
+    first = replace(stretch, said=stretch.said[:n_leaves], **parts)
+    step = -booster.stride / first.curvature(booster.ridge)
+    left = np.abs(step * first.sums(first.g, first.signs) - first.said)
+    size = np.abs(step * first.sums(np.abs(first.g)))
+    is_met = first.sums(np.ones(first.g.shape)) > 0
+    return (left <= 1e-4 * size)[is_met].all()  # gradients of histograms are float32
 
 
 def effects_on_rows(booster, trained, asked, at_the_end):
@@ -141,48 +154,34 @@ def effects_on_rows(booster, trained, asked, at_the_end):
     ValueError
         If the booster was not fitted on the training rows.
     """
-    told, m = np.zeros(len(trained.y)), len(asked.y)
-    rounds = _rounds(booster, trained, trained.slopes(booster))
-    first = next(rounds)  # other rows are refused before those asked go their way
-    ways = (_ways_at_the_end if at_the_end else _ways_of_then)(booster, asked)
-    for trees, of_trees in zip(chain([first], rounds), ways, strict=True):
-        for tree, way in zip(trees, of_trees, strict=True):
-            told += tree.changes(way / m)
+    stretches = _of_training(booster, trained)
+    first = next(stretches)  # other rows are refused before those asked go their way
+    ways = (_ways_at_the_end if at_the_end else _ways_of_then)(booster, asked) / len(asked.y)
+    told = np.zeros(len(trained.y))
+    for stretch, curvature in chain([first], stretches):
+        way = ways[stretch.here] / curvature
+        told += _over_rounds(stretch.of_rows(booster.stride * way, stretch.signs), stretch.g)
+        told += _over_rounds(stretch.of_rows(stretch.said * way), stretch.h)
     return booster.unit * told
 
 
 def _ways_of_then(booster, asked):
-    """Yield sums of slopes over the rows in each leaf: for each round, an array for each predictor.
-
-    They are the slopes at the predictions before the round.
-    """
-    there = asked.slopes(booster)
-    for saids, found in zip(booster.said, booster.leaves(asked.X), strict=True):
-        slopes, _ = there.derivatives()
-        yield [
-            np.bincount(leaf, weights=slopes[:, k], minlength=len(said))
-            for k, (said, leaf) in enumerate(zip(saids, found, strict=True))
-        ]
-        for k, (said, leaf) in enumerate(zip(saids, found, strict=True)):
-            there.step(k, said, leaf)
+    """Return sums of slopes over the rows in each leaf, at the predictions before its round."""
+    return np.concatenate([each.sums(each.g, each.signs) for each in _stretches(booster, asked)])
 
 
 def _ways_at_the_end(booster, asked):
-    """Return what `_ways_of_then` yields, but by slopes at the last predictions, as a list."""
-    said = np.concatenate([said for saids in booster.said for said in saids])
-    shape = len(booster.said), len(booster.said[0])
-    sizes = np.array([len(said) for saids in booster.said for said in saids])
-    begins = (np.cumsum(sizes) - sizes).reshape(*shape, 1)
-    ways, step = np.zeros(len(said)), max(1, _CELLS // len(sizes))
+    """Return sums of slopes over the rows in each leaf, at the last predictions."""
+    ways, n_rounds = np.zeros(len(booster.said)), len(booster.begins)
+    step = max(1, _ASKED // booster.begins.size)
     for first in range(0, len(asked.y), step):
-        here = slice(first, first + step)
-        leaf = begins + np.array(list(booster.leaves(asked.X[here])))
-        raw = booster.start(asked.X[here]) + said.take(leaf).sum(axis=0).T
-        slopes, _ = Slopes(booster.loss, raw, asked.y[here], None).derivatives()
+        rows = slice(first, first + step)
+        [(_, leaf)] = booster.seats(asked.X[rows], n_rounds)
+        raw = booster.start(asked.X[rows]) + booster.said.take(leaf, mode="clip").sum(axis=0).T
+        slopes, _ = Slopes(booster.loss, raw, asked.y[rows], None).derivatives()
         weights = np.broadcast_to(slopes.T, leaf.shape)
-        ways += np.bincount(leaf.ravel(), weights=weights.ravel(), minlength=len(ways))
-    each = np.split(ways, begins.ravel()[1:])
-    return [each[i : i + shape[1]] for i in range(0, len(each), shape[1])]
+        ways += np.bincount(leaf.ravel(), weights.ravel(), minlength=len(ways))
+    return ways
 
 
 def effects_of_rows(booster, trained):
@@ -194,12 +193,15 @@ def effects_of_rows(booster, trained):
         If the booster was not fitted on these rows.
     """
     told, weight = np.zeros(len(trained.y)), trained.weight
-    for trees in _rounds(booster, trained, trained.slopes(booster)):
-        for tree in trees:
-            slopes = tree.g if weight is None else _over(tree.g, weight)
-            told += slopes * tree.changes(np.ones(len(tree.said)))
+    for stretch, curvature in _of_training(booster, trained):
+        of_rows, g, h = stretch.of_rows, stretch.g, stretch.h
+        told += _over_rounds(of_rows(booster.stride / curvature), g, g)
+        told += _over_rounds(of_rows(stretch.said / curvature, stretch.signs), g, h)
+    if weight is not None:  # once too often
+        told = np.divide(told, weight, out=np.zeros_like(told), where=weight > 0)
     return booster.unit * told
 
 
-def _over(g, weight):
-    return np.divide(g, weight, out=np.zeros_like(g), where=weight > 0)
+def _over_rounds(*factors):
+    """Return sums of products over rounds and predictors, for each row."""
+    return np.einsum(",".join(["tkn"] * len(factors)) + "->n", *factors)

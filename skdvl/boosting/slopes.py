@@ -4,6 +4,7 @@ import numpy as np
 from sklearn._loss.loss import HalfBinomialLoss
 
 _FAR = 600.0  # exp of more than 709 is infinite
+_LANES = 4  # seats that neighbours in a leaf take in turns
 
 
 def slopes_of(booster, rows, y, weight=None):
@@ -24,7 +25,7 @@ def slopes_of(booster, rows, y, weight=None):
     """
     raw = booster.start(rows)
     if type(booster.loss) is HalfBinomialLoss:
-        farthest = sum(np.abs(said).max() for (said,) in booster.said)
+        farthest = np.maximum.reduceat(np.abs(booster.said), booster.begins[:, 0]).sum()
         if np.abs(raw).max(initial=0.0) + farthest < _FAR:
             return OddsSlopes(raw[:, 0], y, weight)
     return Slopes(booster.loss, raw, y, weight)
@@ -39,21 +40,65 @@ class Slopes:
     raw : ndarray of shape (n, n_predictors)
     y : ndarray of shape (n,)
     weight : ndarray of shape (n,) or None
+
+    Attributes
+    ----------
+    kind : ndarray of int of shape (n,)
+        The kind of each row.
+    signs : ndarray of shape (n_kinds,)
+        What the first derivatives of rows of each kind are to be multiplied by.
     """
 
     def __init__(self, loss, raw, y, weight):
         self._loss, self._raw = loss, raw
         self._y, self._weight = np.ascontiguousarray(y), weight
+        self.kind, self.signs = _lanes(len(y)), np.ones(_LANES)
 
-    def step(self, k, said, leaf):
-        """Add what the leaves of a tree say to the predictions of predictor k."""
-        self._raw[:, k] += said.take(leaf, mode="clip")
+    def over(self, said, seat, room):
+        """Return derivatives before each of some rounds, and go on to after the last of them.
+
+        Parameters
+        ----------
+        said : ndarray of shape (n_leaves,)
+            What leaves add to predictions.
+        seat : ndarray of int of shape (n_rounds, n_predictors, n)
+            Of rows in these leaves, by their kind.
+        room : ndarray of shape (3, n_rounds + 1, n_predictors, n)
+            For what is returned.
+
+        Returns
+        -------
+        g, h : ndarray of shape (n_rounds, n_predictors, n)
+            First derivatives, but for signs, and second ones.
+        """
+        n_rounds, k, n = seat.shape
+        raw, g, h = (part.reshape(-1, n, k) for part in room)
+        raw[0] = self._raw
+        raw[1:] = (
+            said.repeat(_LANES).take(seat, mode="clip").transpose(0, 2, 1)
+        )  # no check of bounds
+        for before, after in zip(raw[:-1], raw[1:], strict=True):
+            after += before
+        self._raw[:] = raw[-1]
+        self._of(raw[:-1], g[:-1], h[:-1])
+        return [each[:-1].transpose(0, 2, 1) for each in (g, h)]
 
     def derivatives(self):
         """Return first and second derivatives, each of shape (n, n_predictors)."""
-        raw = self._raw[:, 0] if self._raw.shape[1] == 1 else np.ascontiguousarray(self._raw)
-        g, h = self._loss.gradient_hessian(self._y, np.ascontiguousarray(raw), self._weight)
-        return g.reshape(self._raw.shape), h.reshape(self._raw.shape)
+        g, h = np.empty((2, *self._raw.shape))
+        self._of(self._raw[None], g[None], h[None])
+        return g, h
+
+    def _of(self, raw, g, h):
+        """Write first and second derivatives of rows, at each of some predictions of theirs."""
+        rows = (-1,) if raw.shape[2] == 1 else (-1, raw.shape[2])
+        y, weight = (
+            None if each is None else np.broadcast_to(each, raw.shape[:2]).ravel()
+            for each in (self._y, self._weight)
+        )
+        self._loss.gradient_hessian(
+            y, raw.reshape(rows), weight, gradient_out=g.reshape(rows), hessian_out=h.reshape(rows)
+        )
 
 
 class OddsSlopes:
@@ -61,7 +106,7 @@ class OddsSlopes:
 
     What a leaf adds to log-odds multiplies odds: a round takes no exponential of each row, which
     would take longer than all the rest of its work. Where odds are tiny, derivatives are as precise
-    as elsewhere.
+    as elsewhere. Kinds of rows tell labels too, of which signs are.
 
     Parameters
     ----------
@@ -70,25 +115,42 @@ class OddsSlopes:
     y : ndarray of shape (n,)
         0 or 1.
     weight : ndarray of shape (n,) or None
+
+    Attributes
+    ----------
+    kind, signs
+        As of `Slopes`.
     """
 
     def __init__(self, raw, y, weight):
-        self._label = y.astype(np.intp)
-        self._sign = 1.0 - 2.0 * y
-        self._odds = np.exp(self._sign * raw)
+        self.kind = 2 * _lanes(len(y)) + y.astype(np.uint8)
+        self.signs = np.tile([1.0, -1.0], _LANES)
+        self._odds = np.exp((1.0 - 2.0 * y) * raw)
         self._weight = weight
 
-    def step(self, k, said, leaf):
-        """Multiply the odds by what the leaves of a tree say."""
-        factors = np.exp(np.concatenate([said, -said]))
-        self._odds *= factors.take(leaf + len(said) * self._label, mode="clip")
+    def over(self, said, seat, room):
+        """Return derivatives before each of some rounds, and go on to after the last of them.
 
-    def derivatives(self):
-        """Return first and second derivatives, each of shape (n, 1)."""
-        right = 1.0 / (1.0 + self._odds)  # probability of the right label
-        wrong = self._odds * right
-        g, h = self._sign * wrong, np.multiply(wrong, right, out=right)
+        Parameters and returns are those of `Slopes.over`, with one predictor.
+        """
+        odds, right, _ = room[:, :, 0]
+        odds[0] = self._odds
+        factors = np.exp(np.multiply.outer(said, self.signs)).ravel()
+        factors.take(seat[:, 0], mode="clip", out=odds[1:])  # no check of bounds
+        for before, after in zip(odds[:-1], odds[1:], strict=True):
+            after *= before
+        self._odds[:] = odds[-1]
+        odds, right = odds[:-1], right[:-1]
+        np.add(1.0, odds, out=right)
+        np.divide(1.0, right, out=right)  # probability of the right label
+        g = np.multiply(odds, right, out=odds)
+        h = np.multiply(g, right, out=right)
         if self._weight is not None:
             g *= self._weight
             h *= self._weight
         return g[:, None], h[:, None]
+
+
+def _lanes(n):
+    """Return kinds that rows take in turns, since sums of neighbours wait for each other."""
+    return np.resize(np.arange(_LANES, dtype=np.uint8), n)
