@@ -64,7 +64,7 @@ class Slopes:
         seat : ndarray of int of shape (n_rounds, n_predictors, n)
             Of rows in these leaves, by their kind.
         room : ndarray of shape (3, n_rounds + 1, n_predictors, n)
-            For what is returned.
+            For what is returned, and to go on from: the same again next time, or its beginning.
 
         Returns
         -------
@@ -74,12 +74,11 @@ class Slopes:
         n_rounds, k, n = seat.shape
         raw, g, h = (part.reshape(-1, n, k) for part in room)
         raw[0] = self._raw
-        raw[1:] = (
-            said.repeat(_LANES).take(seat, mode="clip").transpose(0, 2, 1)
-        )  # no check of bounds
-        for before, after in zip(raw[:-1], raw[1:], strict=True):
-            after += before
-        self._raw[:] = raw[-1]
+        added = h[1:].reshape(seat.shape)  # for the time being
+        said.repeat(_LANES).take(seat, mode="clip", out=added)  # no check of bounds
+        for before, after, more in zip(raw[:-1], raw[1:], added, strict=True):
+            np.add(before, more.T, out=after)
+        self._raw = raw[-1]
         self._of(raw[:-1], g[:-1], h[:-1])
         return [each[:-1].transpose(0, 2, 1) for each in (g, h)]
 
@@ -139,8 +138,7 @@ class OddsSlopes:
         factors.take(seat[:, 0], mode="clip", out=odds[1:])  # no check of bounds
         for before, after in zip(odds[:-1], odds[1:], strict=True):
             after *= before
-        self._odds[:] = odds[-1]
-        odds, right = odds[:-1], right[:-1]
+        self._odds, odds, right = odds[-1], odds[:-1], right[:-1]
         np.add(1.0, odds, out=right)
         np.divide(1.0, right, out=right)  # probability of the right label
         g = np.multiply(odds, right, out=odds)
@@ -153,4 +151,4 @@ class OddsSlopes:
 
 def _lanes(n):
     """Return kinds that rows take in turns, since sums of neighbours wait for each other."""
-    return np.resize(np.arange(_LANES, dtype=np.uint8), n)
+    return np.tile(np.arange(_LANES, dtype=np.uint8), n // _LANES + 1)[:n]
