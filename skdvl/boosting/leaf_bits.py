@@ -66,6 +66,7 @@ class _Grove:
         child = np.empty((2, len(nodes)), dtype=np.intp)  # of leaves they mean nothing
         child[:] = nodes["left"] + begin, nodes["right"] + begin
         set_of_node = nodes["bitset_idx"][inner] + (np.cumsum(n_sets) - n_sets)[tree[inner]]
+        left_sets = [np.empty((0, 8), dtype=np.uint32), *(sets for sets in left_sets if len(sets))]
         self._questions = Questions(
             nodes, inner, np.concatenate(left_sets), set_of_node, known, place_of_known
         )
@@ -85,15 +86,14 @@ class _Grove:
         first = np.cumsum(is_leaf) - is_leaf
         first -= first[begin]  # leaves of its tree on the left of each node
         last, parent = np.arange(len(nodes)), np.arange(len(nodes))
-        parent[child[:, inner]] = inner
+        parent[child[0, inner]] = parent[child[1, inner]] = inner
         last[inner] = child[1, inner]
         while (last != last[last]).any():
             last = last[last]
-        digits = _digits(first.astype(np.uint8), first[last].astype(np.uint8), parent)
-        line = [digit * len(trees) + tree[whole] for digit, whole in enumerate(digits)]
-        self._n_digits = len(digits)
+        digit, node = _digits(first.astype(np.uint8), first[last].astype(np.uint8), parent)
+        self._n_digits = digit.max(initial=-1) + 1
         self._rounds, self._line = _in_rounds(
-            line, [place[whole] for whole in digits], len(digits) * len(trees)
+            digit * len(trees) + tree[node], place[node], self._n_digits * len(trees)
         )
 
     def leaves(self, X):
@@ -146,14 +146,13 @@ def _digits(first, last, parent):
 
     Returns
     -------
-    digits : list of ndarray of int
-        From the lowest on: nodes with leaves that all have it, and whose parents have others too.
+    digit, node : ndarray of int
+        By ascending digit, from the lowest on: nodes with leaves that all have it, and whose
+        parents have others too.
     """
-    told = []
-    for digit in range(int(last.max()).bit_length()):
-        has_it = ((first ^ last) >> digit == 0) & (first >> digit & 1 == 1)
-        told.append(np.flatnonzero(has_it & ~has_it[parent]))
-    return told
+    digits = np.arange(int(last.max()).bit_length(), dtype=np.uint8)[:, None]
+    has_it = ((first ^ last) >> digits == 0) & (first >> digits & 1 == 1)
+    return np.divmod(np.flatnonzero(has_it & ~has_it.take(parent, axis=1)), len(parent))
 
 
 def _in_rounds(line, node, n_lines):
@@ -161,8 +160,8 @@ def _in_rounds(line, node, n_lines):
 
     Parameters
     ----------
-    line, node : list of ndarray of int
-        Nodes, by ascending line.
+    line, node : ndarray of int
+        Nodes, and the line of each, ascending.
     n_lines : int
 
     Returns
@@ -172,15 +171,13 @@ def _in_rounds(line, node, n_lines):
     place : ndarray of int of shape (n_lines,)
         Of each line in that order.
     """
-    line = np.concatenate([np.empty(0, dtype=np.intp), *line])
     counts = np.bincount(line, minlength=n_lines)
     order = np.argsort(-counts, kind="stable")
     place = np.empty(n_lines, dtype=np.intp)
     place[order] = np.arange(n_lines)
     nth = np.arange(len(line)) - (np.cumsum(counts) - counts)[line]
     table = np.zeros((counts.max(initial=0), n_lines), dtype=np.intp)
-    if len(line):
-        table[nth, place[line]] = np.concatenate(node)
+    table[nth, place[line]] = node
     sizes = np.searchsorted(-counts[order], -np.arange(len(table)))
     return [nodes[:size] for nodes, size in zip(table, sizes, strict=True)], place
 
