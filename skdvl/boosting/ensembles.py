@@ -117,7 +117,7 @@ class Booster:
         options = {"dtype": np.float32, "order": "C", "accept_sparse": "csr"}
         return validate_data(self.estimator, X, reset=False, **options)
 
-    def seats(self, rows, n_rounds, kind=0, n_kinds=1, out=None):
+    def seats(self, rows, n_rounds, kind=0, n_kinds=1):
         """Yield the leaves of every row, for a few rounds at a time.
 
         Parameters
@@ -129,20 +129,19 @@ class Booster:
         kind : ndarray of int of shape (n,) or 0, default=0
             Below `n_kinds`: leaves have a seat for each kind of row.
         n_kinds : int, default=1
-        out : ndarray of int of shape (n_rounds, n_predictors, n) or None, default=None
-            Where to write seats: what was yielded before is gone then.
 
         Yields
         ------
         here : slice
             The leaves of these rounds.
         seat : ndarray of int of shape (n_rounds, n_predictors, n)
-            Number of the leaf among those, times `n_kinds`, and the kind.
+            Number of the leaf among those, times `n_kinds`, and the kind; the next ones are
+            written to the same memory.
         """
         found, ends = self.finder.leaves(rows), np.append(self.begins[:, 0], len(self.said))
         most = np.diff(self.begins.ravel(), append=len(self.said)).max()
         short = np.min_scalar_type(most * n_kinds - 1)  # short numbers take less time
-        kind = np.asarray(kind, dtype=short)
+        kind, told = np.asarray(kind, dtype=short), None
         for t in range(0, len(self.begins), n_rounds):
             begins = self.begins[t : t + n_rounds]
             here = slice(ends[t], ends[t + len(begins)])
@@ -150,8 +149,8 @@ class Booster:
             seat *= n_kinds
             seat += kind
             seat, begins = seat.reshape(*begins.shape, -1), begins[..., None] - here.start
-            room = None if out is None else out[: len(seat)]
-            yield here, np.add(seat, begins * n_kinds, dtype=np.intp, out=room)
+            told = np.empty(seat.shape, dtype=np.intp) if told is None else told[: len(seat)]
+            yield here, np.add(seat, begins * n_kinds, out=told)
 
     def target(self, y):
         """Return targets as numbers, or labels as places among the classes."""

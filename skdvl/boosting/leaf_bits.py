@@ -5,7 +5,7 @@ import numpy as np
 from .questions import Questions
 
 MOST_LEAVES = 256  # of a tree: numbers of one byte
-_ROWS = 3072  # that go through the trees together, so that their bits stay near
+_ROWS = 4096  # that go through the trees together, so that their bits stay near
 _TREES = 128  # trees that they go through together
 
 
@@ -70,8 +70,8 @@ class _Grove:
         self._questions = Questions(
             nodes, inner, np.concatenate(left_sets), set_of_node, known, place_of_known
         )
-        question = np.empty(len(nodes), dtype=np.intp)
-        question[inner] = self._questions.of_node
+        question, gap = np.empty((2, len(nodes)), dtype=np.intp)
+        question[inner], gap[inner] = self._questions.of_node, self._questions.gap_of_node
 
         # Level by level: all that goes to the left, and all that goes to the right.
         levels, parents = [root], []
@@ -80,7 +80,7 @@ class _Grove:
             levels.append(child[:, parents[-1]].ravel())
         place = np.empty(len(nodes), dtype=np.intp)
         place[np.concatenate(levels)] = np.arange(len(nodes))
-        self._levels = [(place[nodes], question[nodes]) for nodes in parents]
+        self._levels = [(place[nodes], question[nodes], gap[nodes]) for nodes in parents]
         self._n_nodes, self._n_trees = len(nodes), len(trees)
 
         first = np.cumsum(is_leaf) - is_leaf
@@ -111,13 +111,15 @@ class _Grove:
 
     def _follow(self, X, coming_by):
         """Tell which rows come by each node, shape (n_nodes, ceil(n / 64))."""
-        answers, end = self._questions.answers(X), self._n_trees
+        (answers, gaps), end = self._questions.answers(X), self._n_trees
         coming_by[:end] = ~np.uint64(0)
-        for inner, question in self._levels:
+        for inner, question, gap in self._levels:
             begin, middle, end = end, end + len(inner), end + 2 * len(inner)
             left, right = coming_by[begin:middle], coming_by[middle:end]
             coming_by[:begin].take(inner, axis=0, out=left, mode="clip")
             answers.take(question, axis=0, out=right, mode="clip")
+            if gaps is not None:
+                right |= gaps.take(gap, axis=0, mode="clip")
             right &= left
             left ^= right
 
@@ -126,12 +128,11 @@ class _Grove:
         lines = np.zeros((len(self._line), coming_by.shape[1]), dtype=np.uint64)
         for nodes in self._rounds:
             lines[: len(nodes)] |= coming_by.take(nodes, axis=0, mode="clip")
-        lines = lines.take(self._line, axis=0, mode="clip").view(np.uint8)
-        digits = np.unpackbits(lines, axis=1, count=n, bitorder="little")
         told = np.zeros((self._n_trees, n), dtype=np.uint8)
-        for digit in digits.reshape(self._n_digits, self._n_trees, n)[::-1]:
+        for line in self._line.reshape(self._n_digits, self._n_trees)[::-1]:
+            digit = lines.take(line, axis=0, mode="clip").view(np.uint8)
             told += told
-            told |= digit
+            told |= np.unpackbits(digit, axis=1, count=n, bitorder="little")
         return told
 
 

@@ -28,28 +28,28 @@ class Questions:
     ----------
     of_node : ndarray of int
         The question of each inner node.
+    gap_of_node : ndarray of int
+        The line of gaps that go to the right at each inner node.
     """
 
     def __init__(self, nodes, inner, left_sets, set_of_node, known, place_of_known):
         self._left_sets, self._known, self._line = _bits(left_sets), _bits(known), place_of_known
-        by_set = nodes["is_categorical"][inner] == 1
+        feature, by_set = nodes["feature_idx"][inner], nodes["is_categorical"][inner] == 1
         number = np.where(by_set, set_of_node, nodes["num_threshold"][inner])
-        key = 2 * nodes["feature_idx"][inner].astype(np.intp) + nodes["missing_go_to_left"][inner]
         order = np.argsort(number, kind="stable")
-        short = key.astype(np.min_scalar_type(key.max(initial=0)))  # sorts in no time
+        short = feature.astype(np.min_scalar_type(feature.max(initial=0)))  # sorts in no time
         order = order[np.argsort(short[order], kind="stable")]
-        number, key = number[order], key[order]
-        is_new = np.ones(len(inner), dtype=bool)
-        is_new[1:] = (number[1:] != number[:-1]) | (key[1:] != key[:-1])
-        self.of_node = np.empty(len(inner), dtype=np.intp)
+        feature, number, by_set = feature[order], number[order], by_set[order]
+        is_first, is_new = np.ones((2, len(inner)), dtype=bool)
+        is_first[1:] = feature[1:] != feature[:-1]
+        is_new[1:] = is_first[1:] | (number[1:] != number[:-1])
+        self.of_node, self.gap_of_node = np.empty((2, len(inner)), dtype=np.intp)
         self.of_node[order] = np.cumsum(is_new) - 1
-        self._number, key, by_set = number[is_new], key[is_new], by_set[order][is_new]
-        self._missing_right = key % 2 == 0
-        begins = np.flatnonzero(np.diff(key // 2, prepend=-1))
-        self._parts = [
-            (slice(first, last), key[first] // 2, by_set[first])
-            for first, last in zip(begins, [*begins[1:], len(key)], strict=False)
-        ]
+        self.gap_of_node[order] = np.cumsum(is_first) - 1
+        self._number, begins = number[is_new], np.flatnonzero(is_first[is_new])
+        parts = map(slice, begins, [*begins[1:], len(self._number)])
+        self._parts = list(zip(parts, feature[is_first], by_set[is_first], strict=True))
+        self.gap_of_node[nodes["missing_go_to_left"][inner] == 1] = len(self._parts)
 
     def answers(self, X):
         """Return which rows go to the right, a bit for each.
@@ -61,39 +61,47 @@ class Questions:
         Returns
         -------
         answers : ndarray of uint64 of shape (n_questions, ceil(n / 64))
-            In the order of bytes; what bits beyond the last row say means nothing.
+            In the order of bytes; what bits beyond the last row say means nothing. Rows without a
+            number or a known category go to the left.
+        gaps : ndarray of uint64 of shape (n_features + 1, ceil(n / 64)) or None
+            Such rows, for each feature that is asked for, and none of them; None if there are none.
         """
-        n_words = -(-len(X) // 64)
+        n_words, any_gap = -(-len(X) // 64), np.isnan(X).any()
         told = np.empty((len(self._number), n_words), dtype=np.uint64)
+        gaps = np.zeros((len(self._parts) + 1, n_words), dtype=np.uint64)
         column = np.zeros(64 * n_words)
         most = max((here.stop - here.start for here, *_ in self._parts), default=0)
         room = np.empty((most, len(column)), dtype=bool)
         size = np.setbufsize(16)  # or numpy copies short columns for every threshold
         try:
-            for here, feature, by_set in self._parts:
+            for line, (here, feature, has_sets) in enumerate(self._parts):
                 column[: len(X)] = X[:, feature]
                 right = room[: here.stop - here.start]
-                missing = (self._sets if by_set else self._numbers)(here, feature, column, right)
-                if missing.any():
-                    right[self._missing_right[here]] |= missing
-                told[here] = np.packbits(right, axis=1, bitorder="little").view(np.uint64)
+                if has_sets:
+                    gap = self._by_sets(here, feature, column, right)
+                    any_gap |= gap.any()
+                else:
+                    np.greater(column, self._number[here, None], out=right)
+                    gap = np.isnan(column) if any_gap else None
+                told[here] = _packed(right)
+                if gap is not None:
+                    gaps[line] = _packed(gap)
         finally:
             np.setbufsize(size)
-        return told
+        return told, gaps if any_gap else None
 
-    def _numbers(self, here, _, column, right):
-        """Tell which rows go to the right by thresholds; return which are missing."""
-        np.greater(column, self._number[here, None], out=right)
-        return np.isnan(column)
-
-    def _sets(self, here, feature, column, right):
-        """Tell which rows go to the right by sets of categories; return which are missing."""
+    def _by_sets(self, here, feature, column, right):
+        """Tell which rows go to the right by sets of categories; return which have none."""
         is_code = (column >= 0) & (column < _KNOWN)
         code = np.where(is_code, column, 0).astype(np.intp)
         missing = ~(is_code & self._known[self._line[feature]].take(code))
         sets = self._left_sets[self._number[here].astype(np.intp)]
         np.greater(~missing, sets.take(code, axis=1), out=right)
         return missing
+
+
+def _packed(booleans):
+    return np.packbits(booleans, axis=-1, bitorder="little").view(np.uint64)
 
 
 def _bits(sets):

@@ -96,12 +96,13 @@ def _stretches(booster, rows):
     """Yield `Stretch` after `Stretch` of rounds."""
     slopes, k, n = rows.slopes(booster), booster.begins.shape[1], len(rows.y)
     n_rounds = min(max(1, _CELLS // (n * k)), len(booster.begins))
-    room = np.empty((5, n_rounds + 1, k, n))  # once, since fresh memory takes longer than sums
-    options = {"kind": slopes.kind, "n_kinds": len(slopes.signs), "out": room[0].view(np.intp)}
-    for here, seat in booster.seats(rows.X, n_rounds, **options):
-        said = booster.said[here]
-        g, h = slopes.over(said, seat, room[1:4, : len(seat) + 1])
-        yield Stretch(here, said, seat, slopes.signs, g, h, room[4, : len(seat)])
+    room = None
+    for here, seat in booster.seats(rows.X, n_rounds, slopes.kind, len(slopes.signs)):
+        if room is None:  # once, since fresh memory takes longer than sums
+            room = np.empty((4, n_rounds + 1, k, n))
+        said, inner = booster.said[here], room[:, : len(seat) + 1]
+        g, h = slopes.over(said, seat, inner[:3])
+        yield Stretch(here, said, seat, slopes.signs, g, h, inner[3, 1:])
 
 
 def _of_training(booster, trained):

@@ -133,7 +133,7 @@ def check_validation(valuator, X_val, y_val, y, classifier):
 
 def check_classes(y):
     """Refuse labels of one class only."""
-    if y.ndim == 1 and len(np.unique(y)) < 2:
+    if y.ndim == 1 and (y == y[0]).all():
         raise ValueError(
             f"y holds one class only, {str(y[0])!r}; a classifier needs rows of at least 2 classes."
         )
