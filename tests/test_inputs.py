@@ -25,6 +25,7 @@ from skdvl.semivalues import Banzhaf, DeltaShapley
 from skdvl.stopping import MaxEvaluations, MaxRounds, MaxTime, MinUpdates
 from skdvl.truncation import RelativeTruncation
 from skdvl.utilities import Utility
+from skdvl.valuators.inputs import labels_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((20, 3)), np.arange(20) % 2
@@ -274,3 +275,14 @@ def test_checkpoints_tell_functions_without_a_name_by_their_code(tmp_path):
     lock = threading.Lock()
     with pytest.raises(ValueError, match=r"The scorer's lock is a _thread\.lock"):
         valuator(lambda m, X, y: m.score(X, y) * lock.locked()).fit(X, Y)
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 3, 4, 5, 60])
+@pytest.mark.parametrize("dtype", [int, float, bool, str, object])
+def test_labels_are_those_of_a_set(n_labels, dtype):
+    y = np.arange(n_labels)[np.random.default_rng(1).integers(0, n_labels, 300)].astype(dtype)
+    if dtype is object and n_labels > 3:
+        y[y == 3] = "three"
+    assert labels_of(y) == set(y.tolist())
+    assert {type(label) for label in labels_of(y)} == {type(label) for label in y.tolist()}
+    assert labels_of(y[:0]) == set()

@@ -150,7 +150,9 @@ class Booster:
             seat += kind
             seat, begins = seat.reshape(*begins.shape, -1), begins[..., None] - here.start
             told = np.empty(seat.shape, dtype=np.intp) if told is None else told[: len(seat)]
-            yield here, np.add(seat, begins * n_kinds, out=told)
+            told[...] = seat
+            told += begins * n_kinds
+            yield here, told
 
     def target(self, y):
         """Return targets as numbers, or labels as places among the classes."""

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..influence import last_step
 from .base import BaseValuator
-from .inputs import make_splits, make_splitter, takes_groups
+from .inputs import labels_of, make_splits, make_splitter, takes_groups
 from .out_of_bag import thaw
 from .problem import pin_seeds
 from .routing import fit_router
@@ -83,7 +83,7 @@ class OneFitValuator(BaseValuator):
         """Refuse labels that a fitted classifier has not met."""
         if not hasattr(model, "classes_"):
             return
-        unknown = sorted(set(y.tolist()) - set(model.classes_.tolist()), key=str)
+        unknown = sorted(labels_of(y) - labels_of(model.classes_), key=str)
         if unknown:
             raise ValueError(
                 f"{type(model).__name__} does not know these labels of y: {unknown}; it was "
