@@ -1,5 +1,7 @@
 """BoostInValuator: beside a plain double loop of the definition, and beside refits."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,6 +253,25 @@ def test_early_stopping_holds_rows_out():
     no_seed = GradientBoostingClassifier(n_iter_no_change=3, n_estimators=5).fit(X, y)
     with pytest.raises(ValueError, match="integer random_state"):
         BoostInValuator(no_seed, prefit=True).fit(X, y, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.skipif(
+    "X_val" not in signature(HistGradientBoostingClassifier.fit).parameters,
+    reason="scikit-learn takes no rows to stop by",
+)
+@pytest.mark.parametrize("kind", ["influence", "self_influence"])
+def test_rows_to_stop_by_that_were_given_leave_all_others_their_values(kind):
+    X, y, X_val, y_val, _ = data(2, n=120, n_val=60)
+    val = {"X_val": X_val, "y_val": y_val}
+    booster = HistGradientBoostingClassifier(early_stopping=True, max_iter=8, random_state=0)
+    stopped = booster.fit(X, y, **val)
+    plain = HistGradientBoostingClassifier(early_stopping=False, max_iter=stopped.n_iter_)
+    values = [
+        BoostInValuator(model, kind=kind, prefit=True).fit(X, y, **val).values_
+        for model in (stopped, plain.fit(X, y))
+    ]
+    np.testing.assert_array_equal(*values)
+    assert np.isfinite(values[0]).all()
 
 
 def test_rows_held_out_to_stop_early_leave_groups_and_folds_their_values():

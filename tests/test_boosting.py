@@ -42,6 +42,12 @@ def with_infinities(rng, n):
     return X
 
 
+def with_gaps_and_infinities(rng, n):
+    X = with_infinities(rng, n)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    return X
+
+
 def with_few_values(rng, n):
     return rng.integers(-3, 4, size=(n, 6)).astype(float)
 
@@ -53,7 +59,9 @@ def with_categories(rng, n):
     return X
 
 
-TABLES = [numbers, with_gaps, with_infinities, with_few_values, with_categories]
+TABLES = [
+    numbers, with_gaps, with_infinities, with_gaps_and_infinities, with_few_values, with_categories,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("max_leaf_nodes", [2, 31, 65, 256, 258])

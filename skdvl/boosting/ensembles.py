@@ -183,6 +183,8 @@ class Booster:
         labels = y if hasattr(estimator, "classes_") else None
         if self.is_hist:
             held_out = estimator.do_early_stopping_ and estimator.validation_fraction is not None
+            # None are held out if the fit was given rows to stop by.
+            held_out &= estimator._predictors[0][0].nodes["count"][0] < n_rows
             seed = estimator._random_seed
         else:
             held_out, seed = estimator.n_iter_no_change is not None, estimator.random_state

@@ -76,28 +76,28 @@ class Questions:
         try:
             for line, (here, feature, has_sets) in enumerate(self._parts):
                 column[: len(X)] = X[:, feature]
-                right = room[: here.stop - here.start]
+                left = room[: here.stop - here.start]
                 if has_sets:
-                    gap = self._by_sets(here, feature, column, right)
+                    gap = self._by_sets(here, feature, column, left)
                     any_gap |= gap.any()
-                else:
-                    np.greater(column, self._number[here, None], out=right)
+                else:  # as scikit-learn asks, for which no number is beyond a threshold of NaN
+                    np.less_equal(column, self._number[here, None], out=left)
                     gap = np.isnan(column) if any_gap else None
-                told[here] = _packed(right)
+                told[here] = _packed(left)
                 if gap is not None:
                     gaps[line] = _packed(gap)
+                    told[here] |= gaps[line]
         finally:
             np.setbufsize(size)
-        return told, gaps if any_gap else None
+        return np.invert(told, out=told), gaps if any_gap else None
 
-    def _by_sets(self, here, feature, column, right):
-        """Tell which rows go to the right by sets of categories; return which have none."""
+    def _by_sets(self, here, feature, column, left):
+        """Tell which rows go to the left by sets of categories; return which have none."""
         is_code = (column >= 0) & (column < _KNOWN)
         code = np.where(is_code, column, 0).astype(np.intp)
-        missing = ~(is_code & self._known[self._line[feature]].take(code))
         sets = self._left_sets[self._number[here].astype(np.intp)]
-        np.greater(~missing, sets.take(code, axis=1), out=right)
-        return missing
+        sets.take(code, axis=1, out=left, mode="clip")
+        return ~(is_code & self._known[self._line[feature]].take(code))
 
 
 def _packed(booleans):
