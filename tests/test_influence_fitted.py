@@ -204,3 +204,30 @@ def test_exact_and_approximate_do_not_go_together():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match="exact, and solver='nystroem' approximates"):
         InfluenceValuator(Ridge(), kind="loo", solver="nystroem").fit(X, y)
+
+
+@pytest.mark.parametrize("scales", [[1e5, 0.01, 1, 1, 1], [1e-3, 0.03, 1, 30, 1e3]])
+def test_least_squares_that_stop_short_of_their_minimum_are_warned_of(scales):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(180, 5))
+    y = X.sum(axis=1) + rng.normal(size=180)
+    rows = {"X": X[:120], "y": y[:120], "X_val": X[120:], "y_val": y[120:]}
+    valuator = InfluenceValuator(LinearRegression(), kind="loo").fit(**rows)
+    uneven = {**rows, "X": rows["X"] * scales, "X_val": rows["X_val"] * scales}
+    scaled = InfluenceValuator(make_pipeline(StandardScaler(), LinearRegression()), kind="loo")
+    np.testing.assert_allclose(scaled.fit(**uneven).values_, valuator.values_, rtol=1e-6)
+    for model in (LinearRegression(), LinearRegression().fit(uneven["X"], uneven["y"])):
+        if getattr(model, "tol", None):  # before, scikit-learn kept directions as far as they go
+            prefit = hasattr(model, "coef_")
+            with pytest.warns(UserWarning, match="short of the minimum.* lower tol=1e-06"):
+                InfluenceValuator(model, kind="loo", prefit=prefit).fit(**uneven)
+        else:
+            told = InfluenceValuator(LinearRegression(), kind="loo").fit(**uneven).values_
+            np.testing.assert_allclose(told, valuator.values_, rtol=1e-6)
+    sparse_rows = {
+        **uneven,
+        "X": sparse.csr_matrix(uneven["X"]),
+        "X_val": sparse.csr_matrix(uneven["X_val"]),
+    }
+    with pytest.warns(UserWarning, match="short of the minimum"):
+        InfluenceValuator(LinearRegression(), kind="loo").fit(**sparse_rows)

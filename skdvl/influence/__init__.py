@@ -8,7 +8,7 @@ from .inverse import Inverse
 from .joint import joint_effects, joint_step
 from .linear_fit import LinearFit
 from .matrix import InfluenceMatrix
-from .optimum import warn_of_other_rows
+from .optimum import warn_of_other_rows, warn_of_rough_fit
 from .reading import (
     as_design,
     as_target,
@@ -43,4 +43,5 @@ __all__ = [
     "last_step",
     "read",
     "warn_of_other_rows",
+    "warn_of_rough_fit",
 ]

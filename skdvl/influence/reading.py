@@ -112,10 +112,15 @@ def as_target(estimator, y):
     return np.asarray(y, dtype=np.float64)
 
 
+def is_least_squares(model):
+    """Whether a model is that of least squares, with a penalty on squares or none."""
+    return type(model) in _EXACT and not model.positive
+
+
 def check_exact(name, estimator):
     """Refuse an estimator whose leave-one-out is no closed form."""
     model = last_model(estimator)
-    if type(model) not in _EXACT or model.positive:
+    if not is_least_squares(model):
         raise ValueError(
             f"kind='loo' of {name} is exact, as it is for LinearRegression and Ridge without "
             f"constraints; got {model!r}. Use kind='alo', a step of Newton's method, or "

@@ -16,6 +16,7 @@ from ..influence import (
     joint_step,
     last_model,
     warn_of_other_rows,
+    warn_of_rough_fit,
 )
 from .base import or_as_before
 from .influence_checks import check_judges, check_kind, check_test_rows, rows_that_go
@@ -264,8 +265,8 @@ class InfluenceValuator(OneFitValuator):
             model, is_fitted, X, y, params, X_val, y_val, splits, question, player_of_row
         )  # fmt: skip
         model, effects, *values = told
-        if stays:
-            warn_of_other_rows(type(self).__name__, model, effects.fit)
+        if not (stays and warn_of_other_rows(type(self).__name__, model, effects.fit)):
+            warn_of_rough_fit(model, effects)
         self._publish(*values, names, player_of_row)
         self._keep(model, effects)
         self._first_order = question.first_order
