@@ -359,6 +359,15 @@ def test_refusals():
         BoostInValuator(GradientBoostingClassifier(), prefit=True).fit(X, y, X_val=X, y_val=y)
 
 
+@pytest.mark.parametrize(("loss", "target"), [("poisson", -1.0), ("gamma", 0.0)])
+def test_targets_that_the_loss_does_not_take_are_refused(loss, target):
+    X, y, X_val, y_val, _ = data(0)
+    booster = HistGradientBoostingRegressor(loss=loss, **HIST).fit(X, y)
+    y_val[3] = target
+    with pytest.raises(ValueError, match=f"loss='{loss}' of Hist.* smallest is {target}"):
+        BoostInValuator(booster, prefit=True).fit(X, y, X_val=X_val, y_val=y_val)
+
+
 def test_pruner_and_search():
     X, y, *_ = data(2, n=60)
     booster = HistGradientBoostingClassifier(**HIST)

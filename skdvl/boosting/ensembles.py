@@ -158,7 +158,14 @@ class Booster:
         """Return targets as numbers, or labels as places among the classes."""
         if hasattr(self.estimator, "classes_"):
             y = np.searchsorted(self.estimator.classes_, y)
-        return np.asarray(y, dtype=np.float64)
+        y = np.asarray(y, dtype=np.float64)
+        if not self.loss.in_y_true_range(y):
+            raise ValueError(
+                f"loss={self.estimator.loss!r} of {type(self.estimator).__name__} has no value at "
+                f"some of the targets, of which the smallest is {y.min()}. Leave these rows out, "
+                "or take another loss."
+            )
+        return y
 
     def weight(self, y, sample_weight):
         """Return the weights of rows in the fit, or None; y are the labels themselves."""

@@ -45,8 +45,11 @@ class InfluenceValuator(OneFitValuator):
         the squared hinge loss, or `SGDClassifier` and `SGDRegressor` with a loss that has second
         derivatives, which are taken as if they had found their optimum; or a pipeline that ends in
         one. What is valued then are its transformed rows, while the transformers stay as they are.
-        Weights of classes stay too, and so do coefficients that an L1 penalty has set to 0: where a
-        row's going would bring them back, values are only about right. It is cloned and fitted,
+        Weights of classes stay too, where refits with ``class_weight="balanced"`` would weigh anew,
+        and hardly correlate with values. So do coefficients that an L1 penalty has set to 0: where
+        a row's going would bring them back, values are only about right, and so they are of rows
+        of a large share of all weights where the loss is a weighted mean and there is a penalty, as
+        for `ElasticNet` and generalised linear models. It is cloned and fitted,
         unless it is a :class:`sklearn.frozen.FrozenEstimator`. Where a pipeline ends in one, its
         transformers are fitted, and the model stays as it is.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
@@ -57,7 +60,8 @@ class InfluenceValuator(OneFitValuator):
         - "alo": the same by the loss itself, at the predictions of the model without the row:
           approximate leave-one-out. Refits of logistic regressions correlate with it by more than
           0.999 where there are some dozens of rows for each coefficient;
-        - "loo": that, and only where these predictions are exact, as for least squares;
+        - "loo": that, and only where these predictions are exact, as for least squares, of which
+          those are warned of that stopped short of their minimum;
         - "self_influence": how much the loss of the row itself rises without it, by its slope,
           and with a minus. The model fits rows of low value only since it has seen them. No
           validation rows are needed.
@@ -148,7 +152,9 @@ class InfluenceValuator(OneFitValuator):
 
     for "influence" and for "self_influence". "alo" is L after the Newton step
     :math:`\theta + H_i^{-1} \nabla \ell_i`, less L; where losses are squares that is exact, and
-    "loo". With ``newton=False``, :math:`H_0` stands for :math:`H_i`.
+    "loo". With "cholesky", `values_` of "alo" also take how the Hessian changes along the step, and
+    are nearer to refits than means of `influence_matrix`, which is of the step alone, as is
+    `predict_without`. With ``newton=False``, :math:`H_0` stands for :math:`H_i`.
 
     References
     ----------
