@@ -1,7 +1,7 @@
 """From a fitted booster of scikit-learn to its rounds: losses, leaves, and what leaves say."""
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 from sklearn.ensemble import (
@@ -138,21 +138,20 @@ class Booster:
             Number of the leaf among those, times `n_kinds`, and the kind; the next ones are
             written to the same memory.
         """
-        found, ends = self.finder.leaves(rows), np.append(self.begins[:, 0], len(self.said))
-        most = np.diff(self.begins.ravel(), append=len(self.said)).max()
-        short = np.min_scalar_type(most * n_kinds - 1)  # short numbers take less time
-        kind, told = np.asarray(kind, dtype=short), None
-        for t in range(0, len(self.begins), n_rounds):
-            begins = self.begins[t : t + n_rounds]
-            here = slice(ends[t], ends[t + len(begins)])
+        found, told = self.finder.leaves(rows), None
+        bounds = [*self.begins[::n_rounds, 0], len(self.said)]
+        short = np.min_scalar_type(np.diff(bounds).max() * n_kinds)  # takes less time
+        kind = np.asarray(kind, dtype=short)
+        for t, first, last in zip(count(0, n_rounds), bounds, bounds[1:], strict=False):
+            begins = (self.begins[t : t + n_rounds] - first).astype(short)
             seat = np.array(list(islice(found, begins.size)), dtype=short)
-            seat *= n_kinds
+            seat = seat.reshape(*begins.shape, -1)
+            seat += begins[..., None]
+            seat *= short.type(n_kinds)
             seat += kind
-            seat, begins = seat.reshape(*begins.shape, -1), begins[..., None] - here.start
             told = np.empty(seat.shape, dtype=np.intp) if told is None else told[: len(seat)]
             told[...] = seat
-            told += begins * n_kinds
-            yield here, told
+            yield slice(first, last), told
 
     def target(self, y):
         """Return targets as numbers, or labels as places among the classes."""

@@ -68,7 +68,8 @@ def check_svc(name, estimator):
         raise ValueError(
             f"{name} takes LinearSVC with loss='squared_hinge' and multi_class='ovr', whose loss "
             f"has second derivatives; got loss={estimator.loss!r} and "
-            f"multi_class={estimator.multi_class!r}."
+            f"multi_class={estimator.multi_class!r}. For these use LeaveOneOutValuator, which "
+            "refits."
         )
 
 
@@ -108,7 +109,7 @@ def check_sgd(name, estimator):
     if estimator.loss not in _SGD:
         raise ValueError(
             f"{name} takes SGDClassifier where its loss has second derivatives: {list(_SGD)}; got "
-            f"loss={estimator.loss!r}."
+            f"loss={estimator.loss!r}. For that use LeaveOneOutValuator, which refits."
         )
 
 

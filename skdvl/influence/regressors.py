@@ -73,7 +73,7 @@ def check_sgd(name, estimator):
     if estimator.loss not in _SGD:
         raise ValueError(
             f"{name} takes SGDRegressor where its loss has second derivatives: {list(_SGD)}; got "
-            f"loss={estimator.loss!r}."
+            f"loss={estimator.loss!r}. For that use LeaveOneOutValuator, which refits."
         )
 
 
