@@ -231,3 +231,16 @@ def test_least_squares_that_stop_short_of_their_minimum_are_warned_of(scales):
     }
     with pytest.warns(UserWarning, match="short of the minimum"):
         InfluenceValuator(LinearRegression(), kind="loo").fit(**sparse_rows)
+
+
+@pytest.mark.parametrize("solver", ["svd", "sparse_cg", "sag"])
+def test_least_squares_are_not_warned_of_for_what_a_solver_leaves(solver):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(180, 5))
+    y = X.sum(axis=1) + rng.normal(size=180)
+    model = Ridge(solver=solver, random_state=0)
+    told = InfluenceValuator(model, kind="loo").fit(X[:120], y[:120], X_val=X[120:], y_val=y[120:])
+    exact = InfluenceValuator(Ridge(solver="cholesky"), kind="loo")
+    exact.fit(X[:120], y[:120], X_val=X[120:], y_val=y[120:])
+    difference = np.abs(told.values_ - exact.values_).max() / np.abs(exact.values_).max()
+    assert difference < (1e-10 if solver == "svd" else 0.01)
