@@ -118,7 +118,7 @@ def test_trees_without_nodes_and_with_many_features():
     np.testing.assert_allclose(raw, wide.predict(X), rtol=1e-12)
 
 
-@pytest.mark.parametrize("n", [1, 63, 64, 65, 3072, 3073, 6200])
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 4096, 4097, 6200])
 def test_any_number_of_rows_goes_through_the_trees(n):
     rng = np.random.default_rng(0)
     X = numbers(rng, 6200)
@@ -215,6 +215,23 @@ def test_rows_asked_go_through_the_trees_in_pieces(kind, n_classes, monkeypatch)
     values = valuator.fit(**rows).values_
     monkeypatch.setattr("skdvl.boosting.shared_leaves._ASKED", 13 * n_classes * 100)
     np.testing.assert_allclose(valuator.fit(**rows).values_, values, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("n_rounds", [1, 3, 10])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", ["influence", "boostin", "self_influence"])
+def test_stretches_of_rounds_go_on_from_each_other(kind, n_classes, n_rounds, monkeypatch):
+    X, y = make_classification(
+        300, 5, n_informative=4, n_redundant=0, n_classes=n_classes, random_state=0
+    )
+    model = HistGradientBoostingClassifier(max_iter=10).fit(X[:200], y[:200])
+    valuator = BoostInValuator(model, kind=kind, prefit=True)
+    val = {} if kind == "self_influence" else {"X_val": X[200:], "y_val": y[200:]}
+    values = valuator.fit(X[:200], y[:200], **val).values_
+    cells = n_rounds * 200 * (n_classes if n_classes > 2 else 1)
+    monkeypatch.setattr("skdvl.boosting.shared_leaves._CELLS", cells)
+    again = valuator.fit(X[:200], y[:200], **val).values_
+    np.testing.assert_allclose(again, values, rtol=1e-9, atol=1e-15)
 
 
 def test_other_rows_are_refused_before_any_goes_through_the_trees(monkeypatch):

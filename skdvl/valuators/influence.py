@@ -46,11 +46,11 @@ class InfluenceValuator(OneFitValuator):
         derivatives, which are taken as if they had found their optimum; or a pipeline that ends in
         one. What is valued then are its transformed rows, while the transformers stay as they are.
         Weights of classes stay too, where refits with ``class_weight="balanced"`` would weigh anew,
-        and hardly correlate with values. So do coefficients that an L1 penalty has set to 0: where
-        a row's going would bring them back, values are only about right, and so they are of rows
-        of a large share of all weights where the loss is a weighted mean and there is a penalty, as
-        for `ElasticNet` and generalised linear models. It is cloned and fitted,
-        unless it is a :class:`sklearn.frozen.FrozenEstimator`. Where a pipeline ends in one, its
+        and differ from values by more than otherwise. So do coefficients that an L1 penalty has set
+        to 0: where a row's going would bring them back, values are only about right, and so they
+        are of rows of a large share of all weights where the loss is a weighted mean and there is a
+        penalty, as for `ElasticNet` and generalised linear models. It is cloned and fitted, unless
+        it is a :class:`sklearn.frozen.FrozenEstimator`. Where a pipeline ends in one, its
         transformers are fitted, and the model stays as it is.
     kind : {"influence", "self_influence", "alo", "loo"}, default="influence"
         What is told of a row:
@@ -152,9 +152,9 @@ class InfluenceValuator(OneFitValuator):
 
     for "influence" and for "self_influence". "alo" is L after the Newton step
     :math:`\theta + H_i^{-1} \nabla \ell_i`, less L; where losses are squares that is exact, and
-    "loo". With "cholesky", `values_` of "alo" also take how the Hessian changes along the step, and
-    are nearer to refits than means of `influence_matrix`, which is of the step alone, as is
-    `predict_without`. With ``newton=False``, :math:`H_0` stands for :math:`H_i`.
+    "loo". With "cholesky", `values_` of "alo" also take how the Hessian changes along the step, to
+    second order; `influence_matrix` and `predict_without` are of the step alone. With
+    ``newton=False``, :math:`H_0` stands for :math:`H_i`.
 
     References
     ----------

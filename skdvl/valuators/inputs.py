@@ -134,7 +134,7 @@ def check_validation(valuator, X_val, y_val, y, classifier):
 
 
 def labels_of(y):
-    """Return the labels that y holds, as a set; few labels take a tenth of the time of a list."""
+    """Return the labels that y holds, as a set; a few are found sooner than a list is made."""
     labels, rest = set(), y
     while len(rest) and len(labels) < _FEW_LABELS:
         labels.update(rest[:1].tolist())
